@@ -1,0 +1,1 @@
+"""Who reads from Kafka: the ledger writer, the anomaly scorer, the revocation enforcer."""

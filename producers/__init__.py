@@ -1,0 +1,1 @@
+"""Who writes to Kafka: the reference issuer, a resource server, the simulator."""

@@ -1,0 +1,1 @@
+"""Tokentrail: audit and monitoring of authentication tokens."""

@@ -1,0 +1,1 @@
+"""Database migrations: alembic revisions that run the SQL files beside them."""

@@ -1,0 +1,61 @@
+"""How long work of the embedded services is told to a person: nothing, or rich lines on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+
+class Progress:
+    """Says nothing. Its methods may be called from several threads at once."""
+
+    def say(self, part: str, text: str) -> None:
+        """Tell one step of a part (Kafka, Postgres, registry)."""
+
+    @contextmanager
+    def download(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a download of `total` bytes; yields a function to call with each count of bytes that came."""
+        del what, total
+        yield lambda _count: None
+
+
+class ConsoleProgress(Progress):
+    """One line per step and one bar per running download, drawn by rich."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars = Bars(
+            TextColumn("{task.description:>10}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._running = 0
+
+    def say(self, part: str, text: str) -> None:
+        """Print the step, the part's name first."""
+        self._console.print(f"{part:>10}  {text}", markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def download(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar where the console is a terminal; elsewhere a line at the start is enough."""
+        self.say(what, f"downloading {total / 1e6:.0f} MB (once; kept in a cache for later starts)")
+        if not self._console.is_terminal:
+            yield lambda _count: None
+            return
+        self._bars.start()
+        task = self._bars.add_task(what, total=total)
+        self._running += 1
+        try:
+            yield lambda count: self._bars.update(task, advance=count)
+        finally:
+            self._bars.remove_task(task)
+            self._running -= 1
+            if not self._running:
+                self._bars.stop()

@@ -2,6 +2,13 @@
 
 set role tokentrail_issuer;
 
+-- Which of the issuer's sequences this database continues: a database made anew begins another one.
+create table issuer.stream (
+    only_one  boolean primary key default true check (only_one),
+    id        uuid not null default gen_random_uuid()
+);
+insert into issuer.stream default values;
+
 create table issuer.audience (
     name            text primary key,
     kid             text not null,
@@ -22,7 +29,7 @@ create table issuer.client (
     audiences       text[] not null,
     scope           text[] not null default '{}',
     redirect_uris   text[] not null default '{}',
-    may_introspect  boolean not null default true,
+    may_introspect  text not null default 'own' check (may_introspect in ('none', 'own', 'audience', 'any')),
     may_revoke      boolean not null default true,
     require_dpop    boolean not null default false,
     created_at      timestamptz not null default now(),

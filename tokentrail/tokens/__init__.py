@@ -1,0 +1,5 @@
+"""Access tokens: keys, minting, validation, the deny-list and revocation commands.
+
+A resource server needs `Validator`, `FixedKeys` or `RemoteKeys`, `DenyList` with `DenyListFeed`, and
+`TokenRefusedError`.
+"""

@@ -56,6 +56,7 @@ num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
 broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 """
 
 LOGGING = """\

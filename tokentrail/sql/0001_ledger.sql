@@ -29,6 +29,7 @@ create table ledger.log (
     size        bigint not null default 0,
     chain_hash  bytea not null default decode(repeat('00', 32), 'hex'),
     root_hash   bytea not null default sha256(''),
+    key_epoch   bigint not null default 0,  -- raised when a subject is forgotten: cached data keys are void
     created_at  timestamptz not null default now(),
     updated_at  timestamptz not null default now()
 );
@@ -115,6 +116,14 @@ create table ledger.skipped_offset (
     last_offset   bigint not null,
     reason        text not null check (reason in ('duplicate', 'control')),
     primary key (log_id, topic, partition, first_offset)
+);
+
+-- Writer schemas that the log holds as entries, so that it can be read without the registry.
+create table ledger.writer_schema (
+    log_id     integer not null,
+    schema_id  integer not null,
+    index      bigint not null,
+    primary key (log_id, schema_id)
 );
 
 create function ledger.refuse() returns trigger language plpgsql as $$
@@ -219,7 +228,8 @@ $streams$;
 
 grant usage on schema ledger to tokentrail_writer, tokentrail_reader, tokentrail_checkpointer, tokentrail_retention;
 grant select on all tables in schema ledger to tokentrail_writer, tokentrail_reader, tokentrail_checkpointer, tokentrail_retention;
-grant insert on ledger.log, ledger.entry, ledger.tile, ledger.data_key, ledger.skipped_offset to tokentrail_writer;
+grant insert on ledger.log, ledger.entry, ledger.tile, ledger.data_key, ledger.skipped_offset, ledger.writer_schema
+    to tokentrail_writer;
 grant update (size, chain_hash, root_hash, updated_at) on ledger.log to tokentrail_writer;
 grant execute on function ledger.ensure_month to tokentrail_writer;
 grant select, insert, update, delete on ledger.partition_position, ledger.outbox, ledger.sequence, ledger.published

@@ -1,0 +1,209 @@
+"""The ledger writer: Kafka records into the chained, Merkle-covered, sealed log, each exactly once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+from confluent_kafka import Message
+from prometheus_client import Counter
+from psycopg import Connection
+
+from tokentrail.codec import Codec
+from tokentrail.config import Settings
+from tokentrail.db import connect
+from tokentrail.events import ALERTS, EVENTS, QUARANTINE, REVOCATIONS
+from tokentrail.ledger import drafts
+from tokentrail.ledger.append import Appender, Sealed
+from tokentrail.ledger.dedupe import judge
+from tokentrail.ledger.head import open_log
+from tokentrail.ledger.leaf import Draft
+from tokentrail.ledger.seal import KeyRing, master_keys
+from tokentrail.ledger.sealer import Sealer
+from tokentrail.ledger.server_check import check_server
+from tokentrail.outbox import Relay
+from tokentrail.outbox.put import put_raw
+from tokentrail.stream import Claim, FencedConsumer, Sink
+
+TOPICS = [EVENTS, ALERTS, REVOCATIONS]
+GROUP = "tokentrail.ledger-writer"
+
+ENTRIES = Counter("tokentrail_ledger_entries", "Entries appended", ["kind"])
+QUARANTINED = Counter("tokentrail_quarantined_records", "Records that could not be read, by reason", ["reason"])
+DUPLICATES = Counter("tokentrail_duplicate_records", "Records dropped because the log holds the same bytes")
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Drafts with their sealed rows, in order, and the records to be set aside with the reasons."""
+
+    drafts: list[Draft]
+    sealed: list[Sealed]
+    refused: list[tuple[Message, str]] = field(default_factory=list)
+    epoch: int = -1
+
+
+class LedgerSink(Sink):
+    """Seals outside the lock, appends under it. Owns its memory: key cache and tree edge."""
+
+    def __init__(self, settings: Settings, log_id: int, codec: Codec) -> None:
+        self._settings = settings
+        self._log_id = log_id
+        self._codec = codec
+        self._masters = master_keys(settings)
+        self._appender = Appender(log_id)
+        self._side: psycopg.Connection | None = None
+        self._ring: KeyRing | None = None
+        self._sealer: Sealer | None = None
+        self._epoch = -1
+        self._schemas: set[int] = set()
+        self.relay: Relay | None = None
+
+    # --- life cycle -------------------------------------------------------------------------------
+
+    def claimed(self, conn: Connection, claim: Claim) -> int:
+        """Make sure of the connection that data keys come from."""
+        if self._side is None:
+            self._side = connect(self._settings, "writer", autocommit=True)
+            self._ring = KeyRing(self._side, self._log_id, self._masters)
+            self._sealer = Sealer(self._ring, self._masters[0])
+        return claim.next_offset
+
+    def lost(self, partitions: Sequence[tuple[str, int]]) -> None:  # noqa: ARG002
+        """Everything in memory may be stale."""
+        self._appender.reset()
+        self._schemas.clear()
+        self._epoch = -1
+        if self._side is not None:
+            self._side.close()
+            self._side = self._ring = self._sealer = None
+
+    # --- a batch ----------------------------------------------------------------------------------
+
+    def prepare(self, messages: list[Message]) -> Batch:
+        """Decode, commit to and seal each record; no lock is held."""
+        found, refused = [], []
+        for message in messages:
+            draft, reason = drafts.read(self._codec, message)
+            found.append(draft)
+            if reason is not None:
+                refused.append((message, reason))
+        return self._sealed(found, refused)
+
+    def prepare_poison(self, message: Message) -> Batch:
+        """A record that ended the process again and again is never decoded: its bytes are the entry."""
+        return self._sealed([drafts.unreadable(message)], [(message, "ended the process repeatedly")])
+
+    def _sealed(self, found: list[Draft], refused: list[tuple[Message, str]]) -> Batch:
+        assert self._sealer is not None  # noqa: S101 - set when a partition was claimed
+        return Batch(found, self._sealer.seal(found), refused, self._epoch)
+
+    def write(self, conn: Connection, prepared: Batch) -> None:
+        """Lock the head, drop duplicates, mark conflicts, append, and queue what is for quarantine."""
+        assert self._ring is not None  # noqa: S101
+        assert self._sealer is not None  # noqa: S101
+        head = self._appender.lock_head(conn)
+        if prepared.epoch != head.key_epoch:
+            # A subject was forgotten since: what was sealed may be under a key that is gone.
+            self._ring.forget_all()
+            self._epoch = prepared.epoch = head.key_epoch
+            prepared.sealed = self._sealer.seal(prepared.drafts)
+        judged = judge(conn, self._ring, self._log_id, prepared.drafts)
+        entries = prepared.sealed
+        if judged.duplicates or judged.conflicts:
+            entries = self._apart(conn, prepared, judged.duplicates, judged.conflicts)
+        entries = self._new_schemas(conn, prepared.drafts, head.size) + entries
+        self._appender.append(conn, head, entries)
+        for message, reason in prepared.refused:
+            put_raw(conn, "ledger", QUARANTINE, message.key(), message.value() or b"", _why(message, reason))
+
+    def _apart(self, conn: Connection, batch: Batch, duplicates: set[int], conflicts: set[int]) -> list[Sealed]:
+        assert self._sealer is not None  # noqa: S101
+        for i in sorted(duplicates):
+            draft = batch.drafts[i]
+            self.skip(conn, str(draft.topic), draft.partition, draft.offset, draft.offset, "duplicate")
+            DUPLICATES.inc()
+        for i in sorted(conflicts):
+            batch.sealed[i] = self._sealer.seal([drafts.conflict(batch.drafts[i])])[0]
+            ENTRIES.labels("conflict").inc()
+            log.error("event id seen again with other bytes", topic=batch.drafts[i].topic,
+                      partition=batch.drafts[i].partition, offset=batch.drafts[i].offset)
+        return [entry for i, entry in enumerate(batch.sealed) if i not in duplicates]
+
+    def _new_schemas(self, conn: Connection, found: list[Draft], size: int) -> list[Sealed]:
+        """Writer schemas not yet in the log come before the first entry that needs them."""
+        assert self._sealer is not None  # noqa: S101
+        new = {draft.schema_id for draft in found} - self._schemas - {-1}
+        made: list[Draft] = []
+        for schema_id in sorted(new):
+            row = conn.execute(
+                "insert into ledger.writer_schema (log_id, schema_id, index) values (%s, %s, %s) "
+                "on conflict do nothing returning 1",
+                (self._log_id, schema_id, size + len(made)),
+            ).fetchone()
+            if row is not None:
+                text = self._codec.registry.writer(schema_id)[2]
+                made.append(drafts.own(drafts.WRITER_SCHEMA, schema_id=schema_id, schema=text))
+        self._schemas |= new
+        return self._sealer.seal(made) if made else []
+
+    def committed(self, prepared: Batch) -> None:
+        """Remember the new edge; count; let the relay bring refused records to quarantine."""
+        self._appender.confirm()
+        ENTRIES.labels("event").inc(len(prepared.sealed))
+        for _, reason in prepared.refused:
+            QUARANTINED.labels(reason.partition(":")[0]).inc()
+        if prepared.refused and self.relay is not None:
+            self.relay.wake()
+
+    def skipped(self, conn: Connection, topic: str, partition: int, first: int, last: int) -> None:
+        """Offsets without a record are noted, so that the verifier can tell them from lost ones."""
+        self.skip(conn, topic, partition, first, last, "control")
+
+    def skip(self, conn: Connection, topic: str, partition: int, first: int, last: int, reason: str) -> None:  # noqa: PLR0913
+        """Note a range of offsets that hold no entry."""
+        conn.execute(
+            "insert into ledger.skipped_offset (log_id, topic, partition, first_offset, last_offset, reason) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            (self._log_id, topic, partition, first, last, reason),
+        )
+
+    def halted(self, conn: Connection, claim: Claim, reason: str) -> None:
+        """A partition that cannot go on is itself an entry."""
+        assert self._sealer is not None  # noqa: S101
+        said = drafts.own(drafts.HALTED, topic=claim.topic, partition=claim.partition, reason=reason,
+                          next_offset=claim.next_offset)
+        sealed = self._sealer.seal([said])
+        self._appender.append(conn, self._appender.lock_head(conn), sealed)
+        ENTRIES.labels("halted").inc()
+
+
+def _why(message: Message, reason: str) -> list[tuple[str, bytes]]:
+    return [
+        *((name, value or b"") for name, value in (message.headers() or [])[:64] if len(value or b"") <= 4096),
+        ("tt_reason", reason.encode()),
+        ("tt_topic", str(message.topic()).encode()),
+        ("tt_partition", str(message.partition()).encode()),
+        ("tt_offset", str(message.offset()).encode()),
+    ]
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run a ledger writer until `stop` is set. Any number may run: Kafka shares the partitions out."""
+    codec = Codec(settings.require("schema_registry_url"))
+    with connect(settings, "writer", autocommit=True) as conn:
+        check_server(conn)
+        log_id = open_log(conn, settings.ledger_origin)
+    sink = LedgerSink(settings, log_id, codec)
+    relay = Relay(settings, "ledger", "outbox", "writer", codec, issuer=settings.ledger_origin)
+    sink.relay = relay
+    relay.start()
+    try:
+        FencedConsumer(settings, group=GROUP, topics=TOPICS, schema="ledger", sink=sink, stop=stop, linger=0.02).run()
+    finally:
+        relay.stop()

@@ -1,0 +1,66 @@
+"""Run the verifier with progress, and say what it found in words."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tokentrail.config import Settings
+from tokentrail.db import connect
+from tokentrail.verifier import Report, verify
+
+
+def run_verify(
+    settings: Settings, *, full: bool = True, since: Path | None = None, checkpoint: Path | None = None, quiet: bool = False
+) -> Report:
+    """Verify the log of the settings' origin; prints progress on stderr and the verdict unless quiet."""
+    del full, since, checkpoint
+    console = Console(stderr=True)
+    with (
+        connect(settings, "reader") as conn,
+        Progress(
+            TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
+            disable=quiet or not sys.stderr.isatty(), transient=True,
+        ) as progress,
+    ):
+        row = conn.execute("select size from ledger.log where origin = %s", (settings.ledger_origin,)).fetchone()
+        conn.rollback()
+        task = progress.add_task("verify", total=row[0] if row else None)
+        report = verify(
+            conn,
+            settings.ledger_origin,
+            data_keys=_raw_keys(settings),
+            progress=lambda count: progress.advance(task, count),
+        )
+    if not quiet:
+        say(report)
+    return report
+
+
+def _raw_keys(settings: Settings) -> list[bytes]:
+    if settings.data_key is None:
+        return []
+    text = settings.data_key.get_secret_value().replace(",", " ")
+    return [base64.b64decode(part) for part in text.split()]
+
+
+def say(report: Report) -> None:
+    """The verdict for a person, on stdout."""
+    console = Console()
+    rate = report.entries / report.seconds if report.seconds else 0
+    console.print(f"{report.entries:,} entries in {report.seconds:.1f} s ({rate:,.0f}/s), root {report.root_hash}")
+    console.print(
+        f"bodies: {report.bodies_opened:,} opened, {report.bodies_forgotten:,} forgotten, "
+        f"{report.bodies_locked:,} under a key that is not here"
+    )
+    if report.ok:
+        console.print("[bold green]verified: nothing was changed, removed or added[/]")
+        return
+    console.print(f"[bold red]{report.problem_count} problems[/]")
+    for problem in report.problems[:20]:
+        at = "" if problem.index is None else f" at index {problem.index}"
+        console.print(f"  [red]{problem.kind}[/]{at}: {problem.detail}", highlight=False)

@@ -1,0 +1,117 @@
+"""Bodies, where the data keys are at hand: each opens its commitment and says what its leaf says."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from io import BytesIO
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
+from fastavro import parse_schema, schemaless_reader
+from psycopg import Connection
+
+from tokentrail.verifier.leaf import Leaf
+from tokentrail.verifier.report import Report
+from tokentrail.verifier.rows import Row
+
+NONCE = 12
+SALT = 32
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"tokentrail " + purpose).derive(key)
+
+
+def _plain(schema: Any) -> Any:
+    """The schema with logical types off, so that times come as integers."""
+    if isinstance(schema, list):
+        return [_plain(branch) for branch in schema]
+    if isinstance(schema, dict):
+        return {key: _plain(value) for key, value in schema.items() if key != "logicalType"}
+    return schema
+
+
+class Bodies:
+    """Opens each body whose key is there; counts those forgotten and those whose wrapping key is not ours."""
+
+    def __init__(self, conn: Connection[Any], log_id: int, raw_keys: list[bytes]) -> None:
+        self._log_id = log_id
+        self._search: dict[str, bytes] = {}
+        self._keys: dict[int, tuple[AESGCM | None, str]] = {}
+        self._schemas: dict[int, Any] = {}
+        self._opened = self._forgotten = self._locked = 0
+        masters = {}
+        for raw in raw_keys:
+            id_ = hashlib.sha256(_derive(raw, b"id")).hexdigest()[:16]
+            masters[id_] = _derive(raw, b"wrap")
+            self._search[id_] = _derive(raw, b"search")
+        for key_id, wrapping_key, wrapped in conn.execute(
+            "select key_id, wrapping_key, wrapped from ledger.data_key where log_id = %s", (log_id,)
+        ):
+            self._keys[key_id] = (_unwrap(masters.get(wrapping_key), bytes(wrapped)), wrapping_key)
+
+    def see(self, row: Row, leaf: Leaf, report: Report) -> None:
+        """Open one body and compare."""
+        key, wrapping = self._keys.get(row.key_id or 0, (None, ""))
+        if key is None:
+            if row.key_id in self._keys:
+                self._locked += 1
+            else:
+                self._forgotten += 1
+            return
+        try:
+            salted = key.decrypt(row.body[:NONCE], row.body[NONCE:], leaf.commitment)
+        except InvalidTag:
+            report.add("body", row.index, "the body was changed: it does not open under its key")
+            return
+        if hashlib.sha256(salted).digest() != leaf.commitment:
+            report.add("body", row.index, "the body is not the one that the leaf commits to")
+            return
+        self._opened += 1
+        self._compare(row, leaf, salted[SALT:], self._search.get(wrapping, b""), report)
+
+    def _compare(self, row: Row, leaf: Leaf, body: bytes, search: bytes, report: Report) -> None:
+        if leaf.type == "WriterSchema" and leaf.schema_id is not None:
+            self._schemas[leaf.schema_id] = parse_schema(_plain(json.loads(json.loads(body)["schema"])))
+            return
+        schema = self._schemas.get(leaf.schema_id or 0)
+        if schema is None or leaf.topic is None or leaf.type == "Unreadable":
+            return
+        try:
+            event = schemaless_reader(BytesIO(body[5:]), schema, None)
+        except Exception as error:  # noqa: BLE001 - fastavro has no common error
+            report.add("body", row.index, f"the body is not of its schema: {type(error).__name__}")
+            return
+        said = (event["event_id"].replace("-", ""), event["issuer"], event["issuer_seq"], event["subject"],
+                event["client_id"], event["session_id"], event["jti"], event["occurred_at"])
+        stands = ((leaf.event_id or b"").hex(), leaf.issuer, leaf.issuer_seq, leaf.subject, leaf.client_id,
+                  leaf.session_id, leaf.jti, leaf.occurred_at)
+        if said != stands:
+            report.add("body", row.index, "the body says other than its leaf")
+        source = event.get("source") or {}
+        for name, kind, stored in (("ip", "ip", row.ip_hash), ("device_id", "device", row.device_hash)):
+            text = source.get(name)
+            expected = None if text is None else hmac.digest(search, f"{kind}\0{text}".encode(), "sha256")[:16]
+            if stored != expected:
+                report.add("column", row.index, f"column {kind}_hash is not what the body says")
+
+    def finish(self, report: Report) -> None:
+        """Put the counts into the report."""
+        report.bodies_opened = self._opened
+        report.bodies_forgotten = self._forgotten
+        report.bodies_locked = self._locked
+
+
+def _unwrap(wrapping: bytes | None, wrapped: bytes) -> AESGCM | None:
+    if wrapping is None:
+        return None
+    try:
+        return AESGCM(aes_key_unwrap_with_padding(wrapping, wrapped))
+    except InvalidUnwrap:
+        return None

@@ -1,0 +1,57 @@
+"""Stored tiles against the leaves: proofs are made from tiles, so a wrong tile would make wrong proofs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from psycopg import Connection
+
+from tokentrail.verifier.report import Report
+
+WIDTH = 256
+HASH = 32
+
+
+def check_tiles(conn: Connection[Any], log_id: int, size: int, report: Report) -> None:
+    """Every full tile must be there, hold the hashes of the level below, and carry their root."""
+    level = 0
+    while size >> (8 * level + 8):
+        _check_level(conn, log_id, level, size >> (8 * level + 8), report)
+        level += 1
+    extra = conn.execute(
+        "select count(*) from ledger.tile where log_id = %s and n >= %s >> (8 * level + 8)", (log_id, size)
+    ).fetchone()
+    if extra and extra[0]:
+        report.add("tile", None, f"{extra[0]} tiles lie beyond the log's size")
+
+
+def _check_level(conn: Connection[Any], log_id: int, level: int, count: int, report: Report) -> None:
+    below = (
+        "select leaf_hash from ledger.entry where log_id = %s and index >= %s and index < %s order by index"
+        if level == 0
+        else f"select root from ledger.tile where log_id = %s and level = {level - 1} and n >= %s and n < %s order by n"
+    )
+    expected = 0
+    for n, root, hashes in conn.execute(
+        "select n, root, hashes from ledger.tile where log_id = %s and level = %s and n < %s order by n",
+        (log_id, level, count),
+    ).fetchall():
+        for missing in range(expected, n):
+            report.add("tile", missing * WIDTH << (8 * level), f"tile {level}/{missing} is missing")
+        expected = n + 1
+        under = b"".join(bytes(row[0]) for row in conn.execute(below, (log_id, n * WIDTH, (n + 1) * WIDTH)))
+        if bytes(hashes) != under or bytes(root) != _root(bytes(hashes)):
+            report.add("tile", n * WIDTH << (8 * level), f"tile {level}/{n} is not the tile of its leaves")
+    for missing in range(expected, count):
+        report.add("tile", missing * WIDTH << (8 * level), f"tile {level}/{missing} is missing")
+
+
+def _root(hashes: bytes) -> bytes:
+    level = [hashes[i : i + HASH] for i in range(0, len(hashes), HASH)]
+    while len(level) > 1:
+        level = [
+            hashlib.sha256(b"\x01" + left + right).digest()
+            for left, right in zip(level[::2], level[1::2], strict=False)
+        ]
+    return level[0] if level else b""

@@ -1,0 +1,93 @@
+"""The walk over all entries: index, leaf hash, chain, tree, columns, offsets, bodies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from psycopg import Connection
+
+from tokentrail.verifier.columns import check_columns
+from tokentrail.verifier.leaf import Leaf
+from tokentrail.verifier.merkle import Accumulator
+from tokentrail.verifier.offsets import Offsets
+from tokentrail.verifier.report import Report
+from tokentrail.verifier.rows import Row, stream
+
+ZERO_CHAIN = bytes(32)
+Progress = Callable[[int], None]
+
+
+class EntryCheck(Protocol):
+    """A further check of each entry whose leaf could be parsed, such as of its body."""
+
+    def see(self, row: Row, leaf: Leaf, report: Report) -> None:
+        """Look at one entry."""
+
+
+class Walk:
+    """Streams the log once. Keeps the computed roots at the sizes asked for (signed checkpoints)."""
+
+    def __init__(self, report: Report, offsets: Offsets, checks: list[EntryCheck], sizes: set[int]) -> None:
+        self._report = report
+        self._offsets = offsets
+        self._checks = checks
+        self._sizes = sorted(sizes)
+        self.tree = Accumulator()
+        self.roots: dict[int, bytes] = {0: self.tree.root()}
+        self.chain = ZERO_CHAIN
+
+    def run(self, conn: Connection[Any], log_id: int, progress: Progress) -> None:
+        """Walk the whole log from entry 0."""
+        expected = 0
+        for batch in stream(conn, log_id):
+            hashes = []
+            for row in batch:
+                leaf_hash = hashlib.sha256(b"\x00" + row.leaf).digest()
+                if row.index != expected:
+                    self._misplaced(row, expected)
+                expected = row.index + 1
+                self._link(row, leaf_hash)
+                hashes.append(leaf_hash)
+                leaf = check_columns(row, self._report)
+                if leaf is not None:
+                    self._further(row, leaf)
+            self._grow(hashes)
+            progress(len(batch))
+        self._offsets.finish(self._report)
+
+    def _misplaced(self, row: Row, expected: int) -> None:
+        if row.index < expected:
+            self._report.add("index_repeated", row.index, f"index {row.index} is there more than once")
+        else:
+            gone = f"{expected}" if row.index == expected + 1 else f"{expected} to {row.index - 1}"
+            self._report.add("entry_missing", expected, f"no entry at index {gone}")
+
+    def _link(self, row: Row, leaf_hash: bytes) -> None:
+        """Each link is judged by itself, so that one edit is one problem and not a trail of them."""
+        if leaf_hash != row.leaf_hash:
+            self._report.add("leaf_hash", row.index, "the leaf does not hash to its leaf_hash")
+        if hashlib.sha256(b"\x02" + self.chain + row.leaf_hash).digest() != row.chain_hash:
+            self._report.add("chain_hash", row.index, "chain_hash does not follow from the entry before")
+        self.chain = row.chain_hash
+
+    def _further(self, row: Row, leaf: Leaf) -> None:
+        if leaf.topic is not None and leaf.partition is not None and leaf.offset is not None:
+            self._offsets.see(row.index, leaf.topic, leaf.partition, leaf.offset, self._report)
+        for check in self._checks:
+            check.see(row, leaf, self._report)
+
+    def _grow(self, hashes: list[bytes]) -> None:
+        """Extend the tree, stopping at each size whose root somebody signed."""
+        start = 0
+        end = self.tree.size + len(hashes)
+        while self._sizes and self._sizes[0] <= end:
+            size = self._sizes.pop(0)
+            take = size - self.tree.size
+            if take < 0:
+                continue
+            self.tree.extend(hashes[start : start + take])
+            start += take
+            self.roots[size] = self.tree.root()
+        self.tree.extend(hashes[start:])

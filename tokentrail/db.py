@@ -6,10 +6,10 @@ from typing import Literal
 
 import psycopg
 import sqlalchemy
-from sqlalchemy.engine import make_url
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tokentrail.config import Settings
-from tokentrail.errors import NotConnected
+from tokentrail.errors import ConfigError, NotConnected
 
 Role = Literal["admin", "owner", "writer", "reader", "checkpointer", "issuer", "scorer", "retention"]
 
@@ -27,20 +27,22 @@ def conninfo(settings: Settings, role: Role) -> str:
 
     `admin` keeps the login's own role (migrations); all others become tokentrail_<role>.
     """
-    url = make_url(settings.require("database_url"))
+    url = settings.require("database_url").replace("postgresql+psycopg://", "postgresql://", 1)
     options = [f"-c {name}={value}" for name, value in GUARDS.items() if role not in ("admin", "reader")]
     if role != "admin":
         options.append(f"-c role=tokentrail_{role}")
-    query = {
+    ours = {
         "connect_timeout": "10",
         "tcp_user_timeout": "8000",
         "keepalives_idle": "5",
         "application_name": f"tokentrail {role}",
-        "options": " ".join(options),
     }
-    query |= {key: str(value) for key, value in url.query.items()}
-    plain = url.set(drivername="postgresql", query=query)
-    return plain.render_as_string(hide_password=False)
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise ConfigError("TOKENTRAIL_DATABASE_URL is not a postgresql:// URL") from None
+    options = [*options, str(given.pop("options", ""))]
+    return make_conninfo(url, **{**ours, **given, "options": " ".join(options).strip()})
 
 
 def connect(settings: Settings, role: Role, *, autocommit: bool = False) -> psycopg.Connection:
@@ -48,10 +50,10 @@ def connect(settings: Settings, role: Role, *, autocommit: bool = False) -> psyc
     try:
         return psycopg.connect(conninfo(settings, role), autocommit=autocommit)
     except psycopg.OperationalError as error:
-        url = make_url(settings.require("database_url"))
+        place = conninfo_to_dict(settings.require("database_url"))
         reason = str(error).strip().splitlines()[-1]
         raise NotConnected(
-            f"Postgres at {url.host}:{url.port or 5432} as {role}: {reason}; "
+            f"Postgres at {place.get('host')}:{place.get('port', 5432)} as {role}: {reason}; "
             "check TOKENTRAIL_DATABASE_URL, or run `tokentrail up` and `tokentrail migrate`"
         ) from None
 

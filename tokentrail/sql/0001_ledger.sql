@@ -71,9 +71,14 @@ create index entry_event_id on ledger.entry (event_id);
 create index entry_subject on ledger.entry (subject, index);
 -- Bloom summaries of page ranges: a few microseconds an entry less than a b-tree each,
 -- and still no more than a handful of ranges to read for one token.
-create index entry_rare on ledger.entry using brin (
-    jti text_bloom_ops, session_id text_bloom_ops, ip_hash bytea_bloom_ops, device_hash bytea_bloom_ops
-) with (pages_per_range = 64, autosummarize = on);
+create index entry_jti on ledger.entry using brin (jti text_bloom_ops(n_distinct_per_range = 1500))
+    with (pages_per_range = 128, autosummarize = on);
+create index entry_session_id on ledger.entry using brin (session_id text_bloom_ops(n_distinct_per_range = 1500))
+    with (pages_per_range = 128, autosummarize = on);
+create index entry_ip_hash on ledger.entry using brin (ip_hash bytea_bloom_ops(n_distinct_per_range = 1500))
+    with (pages_per_range = 128, autosummarize = on);
+create index entry_device_hash on ledger.entry using brin (device_hash bytea_bloom_ops(n_distinct_per_range = 1500))
+    with (pages_per_range = 128, autosummarize = on);
 create index entry_time on ledger.entry using brin (kafka_time, index)
     with (pages_per_range = 64, autosummarize = on);
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
-from confluent_kafka import Message
 from prometheus_client import Counter
 from psycopg import Connection
 
@@ -26,7 +25,7 @@ from tokentrail.ledger.sealer import Sealer
 from tokentrail.ledger.server_check import check_server
 from tokentrail.outbox import Relay
 from tokentrail.outbox.put import put_raw
-from tokentrail.stream import Claim, FencedConsumer, Sink
+from tokentrail.stream import Claim, FencedConsumer, Record, Sink
 
 TOPICS = [EVENTS, ALERTS, REVOCATIONS]
 GROUP = "tokentrail.ledger-writer"
@@ -44,7 +43,7 @@ class Batch:
 
     drafts: list[Draft]
     sealed: list[Sealed]
-    refused: list[tuple[Message, str]] = field(default_factory=list)
+    refused: list[tuple[Record, str]] = field(default_factory=list)
     epoch: int = -1
 
 
@@ -66,7 +65,7 @@ class LedgerSink(Sink):
 
     # --- life cycle -------------------------------------------------------------------------------
 
-    def claimed(self, conn: Connection, claim: Claim) -> int:
+    def claimed(self, conn: Connection, claim: Claim) -> int:  # noqa: ARG002
         """Make sure of the connection that data keys come from."""
         if self._side is None:
             self._side = connect(self._settings, "writer", autocommit=True)
@@ -85,7 +84,7 @@ class LedgerSink(Sink):
 
     # --- a batch ----------------------------------------------------------------------------------
 
-    def prepare(self, messages: list[Message]) -> Batch:
+    def prepare(self, messages: list[Record]) -> Batch:
         """Decode, commit to and seal each record; no lock is held."""
         found, refused = [], []
         for message in messages:
@@ -95,11 +94,11 @@ class LedgerSink(Sink):
                 refused.append((message, reason))
         return self._sealed(found, refused)
 
-    def prepare_poison(self, message: Message) -> Batch:
+    def prepare_poison(self, message: Record) -> Batch:
         """A record that ended the process again and again is never decoded: its bytes are the entry."""
         return self._sealed([drafts.unreadable(message)], [(message, "ended the process repeatedly")])
 
-    def _sealed(self, found: list[Draft], refused: list[tuple[Message, str]]) -> Batch:
+    def _sealed(self, found: list[Draft], refused: list[tuple[Record, str]]) -> Batch:
         assert self._sealer is not None  # noqa: S101 - set when a partition was claimed
         return Batch(found, self._sealer.seal(found), refused, self._epoch)
 
@@ -131,8 +130,12 @@ class LedgerSink(Sink):
         for i in sorted(conflicts):
             batch.sealed[i] = self._sealer.seal([drafts.conflict(batch.drafts[i])])[0]
             ENTRIES.labels("conflict").inc()
-            log.error("event id seen again with other bytes", topic=batch.drafts[i].topic,
-                      partition=batch.drafts[i].partition, offset=batch.drafts[i].offset)
+            log.error(
+                "event id seen again with other bytes",
+                topic=batch.drafts[i].topic,
+                partition=batch.drafts[i].partition,
+                offset=batch.drafts[i].offset,
+            )
         return [entry for i, entry in enumerate(batch.sealed) if i not in duplicates]
 
     def _new_schemas(self, conn: Connection, found: list[Draft], size: int) -> list[Sealed]:
@@ -165,7 +168,7 @@ class LedgerSink(Sink):
         """Offsets without a record are noted, so that the verifier can tell them from lost ones."""
         self.skip(conn, topic, partition, first, last, "control")
 
-    def skip(self, conn: Connection, topic: str, partition: int, first: int, last: int, reason: str) -> None:  # noqa: PLR0913
+    def skip(self, conn: Connection, topic: str, partition: int, first: int, last: int, reason: str) -> None:
         """Note a range of offsets that hold no entry."""
         conn.execute(
             "insert into ledger.skipped_offset (log_id, topic, partition, first_offset, last_offset, reason) "
@@ -176,14 +179,15 @@ class LedgerSink(Sink):
     def halted(self, conn: Connection, claim: Claim, reason: str) -> None:
         """A partition that cannot go on is itself an entry."""
         assert self._sealer is not None  # noqa: S101
-        said = drafts.own(drafts.HALTED, topic=claim.topic, partition=claim.partition, reason=reason,
-                          next_offset=claim.next_offset)
+        said = drafts.own(
+            drafts.HALTED, topic=claim.topic, partition=claim.partition, reason=reason, next_offset=claim.next_offset
+        )
         sealed = self._sealer.seal([said])
         self._appender.append(conn, self._appender.lock_head(conn), sealed)
         ENTRIES.labels("halted").inc()
 
 
-def _why(message: Message, reason: str) -> list[tuple[str, bytes]]:
+def _why(message: Record, reason: str) -> list[tuple[str, bytes]]:
     return [
         *((name, value or b"") for name, value in (message.headers() or [])[:64] if len(value or b"") <= 4096),
         ("tt_reason", reason.encode()),

@@ -1,4 +1,4 @@
-"""Print ledger entries as a table, JSON lines or CSV; text from outside is disarmed where a terminal or sheet reads it."""
+"""Print ledger entries as a table, JSON lines or CSV; text from outside is disarmed first."""
 
 from __future__ import annotations
 

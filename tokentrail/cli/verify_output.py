@@ -15,7 +15,12 @@ from tokentrail.verifier import Report, verify
 
 
 def run_verify(
-    settings: Settings, *, full: bool = True, since: Path | None = None, checkpoint: Path | None = None, quiet: bool = False
+    settings: Settings,
+    *,
+    full: bool = True,
+    since: Path | None = None,
+    checkpoint: Path | None = None,
+    quiet: bool = False,
 ) -> Report:
     """Verify the log of the settings' origin; prints progress on stderr and the verdict unless quiet."""
     del full, since, checkpoint
@@ -23,8 +28,13 @@ def run_verify(
     with (
         connect(settings, "reader") as conn,
         Progress(
-            TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
-            disable=quiet or not sys.stderr.isatty(), transient=True,
+            TextColumn("verifying"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=quiet or not sys.stderr.isatty(),
+            transient=True,
         ) as progress,
     ):
         row = conn.execute("select size from ledger.log where origin = %s", (settings.ledger_origin,)).fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import Any
 
 import httpx
@@ -35,6 +36,7 @@ class Registry:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client = SchemaRegistryClient({"url": url, "max.retries": 0})
+        weakref.finalize(self, self._client.close)
         self._ids: dict[tuple[str, str], int] = {}
         self._writers: dict[int, tuple[str, Any, str]] = {}
 
@@ -85,7 +87,7 @@ class Registry:
 
 @retry(
     retry=retry_if_exception_type((httpx.HTTPError, OSError)),
-    wait=wait_exponential_jitter(initial=0.1, max=3),
+    wait=wait_exponential_jitter(multiplier=0.1, max=3),
     stop=stop_after_delay(20),
     reraise=True,
 )
@@ -98,12 +100,12 @@ def register_schemas(url: str) -> int:
 
     Compatibility is set for each subject, so that a later version must read and be read by all before it.
     """
-    client = SchemaRegistryClient({"url": url})
     count = 0
-    for topic, records in TOPIC_TYPES.items():
-        for record in records:
-            subject = subject_name(topic, record)
-            client.register_schema(subject, Schema(source_text(record), "AVRO"))
-            client.set_compatibility(subject_name=subject, level=COMPATIBILITY)
-            count += 1
+    with SchemaRegistryClient({"url": url}) as client:
+        for topic, records in TOPIC_TYPES.items():
+            for record in records:
+                subject = subject_name(topic, record)
+                client.register_schema(subject, Schema(source_text(record), "AVRO"))
+                client.set_compatibility(subject_name=subject, level=COMPATIBILITY)
+                count += 1
     return count

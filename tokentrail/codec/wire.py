@@ -7,7 +7,7 @@ confluent-kafka's AvroSerializer and AvroDeserializer produce and accept the sam
 from __future__ import annotations
 
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from fastavro import schemaless_reader, schemaless_writer
 
@@ -72,13 +72,13 @@ class Codec:
         return Decoded(record, schema_id, event)
 
 
-def _decode_exactly(value: bytes, writer: object, record: str) -> Event:
+def _decode_exactly(value: bytes, writer: Any, record: str) -> Event:
     body = BytesIO(value)
     body.seek(FRAME_BYTES)
     again = BytesIO()
     again.write(value[:FRAME_BYTES])
     try:
-        event: Event = schemaless_reader(body, writer, None)
+        event = cast("Event", schemaless_reader(body, writer, None))
         schemaless_writer(again, writer, event)
     except Exception as error:  # noqa: BLE001 - fastavro lets IndexError, EOFError, UnicodeDecodeError … out
         raise Undecodable(f"not readable by its schema: {type(error).__name__}") from None
@@ -88,7 +88,7 @@ def _decode_exactly(value: bytes, writer: object, record: str) -> Event:
     if writer != ours:
         body.seek(FRAME_BYTES)
         try:
-            event = schemaless_reader(body, writer, ours)
+            event = cast("Event", schemaless_reader(body, writer, ours))
         except Exception as error:  # noqa: BLE001 - resolution errors have no common class
             raise Undecodable(f"not resolvable to our schema: {type(error).__name__}") from None
     return event

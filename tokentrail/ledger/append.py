@@ -135,9 +135,10 @@ class Appender:
     def _store_tiles(self, conn: Connection[TupleRow], tiles: list[Tile]) -> None:
         if not tiles:
             return
-        with conn.cursor() as cursor, cursor.copy(
-            "copy ledger.tile (log_id, level, n, root, hashes) from stdin (format binary)"
-        ) as copy:
+        with (
+            conn.cursor() as cursor,
+            cursor.copy("copy ledger.tile (log_id, level, n, root, hashes) from stdin (format binary)") as copy,
+        ):
             copy.set_types(["int4", "int2", "int8", "bytea", "bytea"])
             for tile in tiles:
                 copy.write_row((self.log_id, tile.level, tile.n, tile.root, tile.hashes))
@@ -157,5 +158,3 @@ def uuid_bytes(text: str) -> bytes:
 def pg_micros(unix_micros: int) -> int | None:
     """timestamptz in its binary form, None for the leaf's null."""
     return None if unix_micros == -1 else unix_micros - PG_EPOCH_MICROS
-
-

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from confluent_kafka import Message
-
 from tokentrail.codec import Codec, Undecodable
 from tokentrail.events import now_micros, uuid7
 from tokentrail.ledger.append import uuid_bytes
 from tokentrail.ledger.leaf import Draft
+from tokentrail.stream import Record
 
 UNREADABLE = "Unreadable"
 CONFLICT = "EventConflict"
@@ -18,7 +17,7 @@ WRITER_SCHEMA = "WriterSchema"
 HALTED = "PartitionHalted"
 
 
-def read(codec: Codec, message: Message) -> tuple[Draft, str | None]:
+def read(codec: Codec, message: Record) -> tuple[Draft, str | None]:
     """The draft of a record, and why it could not be read (None if it could).
 
     Nothing is dropped: a record that no decoder takes becomes an entry with its very bytes as body.
@@ -48,7 +47,7 @@ def read(codec: Codec, message: Message) -> tuple[Draft, str | None]:
             event["jti"],
             event["occurred_at"],
             schema_id,
-            value,
+            value or b"",
             source["ip"] if source else None,
             source["device_id"] if source else None,
         ),
@@ -56,7 +55,7 @@ def read(codec: Codec, message: Message) -> tuple[Draft, str | None]:
     )
 
 
-def unreadable(message: Message) -> Draft:
+def unreadable(message: Record) -> Draft:
     """An entry for a record that cannot be read: its place in Kafka is public, its bytes are the body."""
     return Draft(
         topic=message.topic(),

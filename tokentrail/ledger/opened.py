@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -51,7 +51,7 @@ def read_event(row: Any, body: bytes | None, schemas: dict[int, Any]) -> dict[st
     if row.schema_id is None or row.type == WRITER_SCHEMA:
         said: dict[str, Any] = json.loads(body)
         return said
-    event: dict[str, Any] = schemaless_reader(BytesIO(body[FRAME_BYTES:]), schemas[row.schema_id], None)
+    event = cast("dict[str, Any]", schemaless_reader(BytesIO(body[FRAME_BYTES:]), schemas[row.schema_id], None))
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in event.items()}
 
 

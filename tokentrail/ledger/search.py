@@ -82,9 +82,15 @@ class Found:
 
 def conditions(query: Query, settings: Settings) -> tuple[str, list[Any]]:
     """The WHERE clause and its parameters. An address is looked up by its keyed hash."""
-    clauses, values = [], []
-    for column, value in (("subject", query.sub), ("jti", query.jti), ("session_id", query.sid),
-                          ("client_id", query.client), ("type", query.type)):
+    clauses: list[str] = []
+    values: list[Any] = []
+    for column, value in (
+        ("subject", query.sub),
+        ("jti", query.jti),
+        ("session_id", query.sid),
+        ("client_id", query.client),
+        ("type", query.type),
+    ):
         if value is not None:
             clauses.append(f"{column} = %s")
             values.append(value)

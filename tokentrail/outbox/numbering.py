@@ -78,7 +78,7 @@ def _next_seq(conn: Connection, schema: str, issuer: str, stream: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _store(  # noqa: PLR0913
+def _store(
     conn: Connection, schema: str, issuer: str, stream: str, fresh: list[tuple[Row, int]], next_seq: int
 ) -> None:
     conn.execute(
@@ -93,8 +93,12 @@ def _store(  # noqa: PLR0913
             """insert into {} (issuer, stream, issuer_seq, leaf_hash)
             select %s, %s, n.seq, n.hash from unnest(%s::bigint[], %s::bytea[]) n(seq, hash)"""
         ).format(sql.Identifier(schema, "published")),
-        (issuer, stream, [seq for _, seq in fresh],
-         [hashlib.sha256(b"\x00" + (row.value or b"")).digest() for row, _ in fresh]),
+        (
+            issuer,
+            stream,
+            [seq for _, seq in fresh],
+            [hashlib.sha256(b"\x00" + (row.value or b"")).digest() for row, _ in fresh],
+        ),
     )
     conn.execute(
         sql.SQL("update {} set next_seq = %s where issuer = %s and stream = %s").format(

@@ -36,7 +36,7 @@ RETRYABLE = (psycopg.Error, KafkaException, NotConnected)
 class Relay:
     """One thread that publishes a schema's outbox. Of several relays, one at a time holds the lock."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         settings: Settings,
         schema: str,
@@ -76,7 +76,7 @@ class Relay:
         for attempt in Retrying(
             retry=retry_if_exception_type(RETRYABLE),
             wait=wait_exponential_jitter(initial=0.05, max=5, jitter=0.1),
-            sleep=lambda seconds: None if self._stop.wait(seconds) else None,
+            sleep=self._pause,
         ):
             with attempt:
                 if self._stop.is_set() and attempt.retry_state.attempt_number > 1:
@@ -85,9 +85,15 @@ class Relay:
                     self._session()
                 except RETRYABLE as error:
                     if attempt.retry_state.attempt_number == 1:
-                        log.warning("relay interrupted; trying again", schema=self._schema,
-                                    reason=str(error).strip().partition("\n")[0])
+                        log.warning(
+                            "relay interrupted; trying again",
+                            schema=self._schema,
+                            reason=str(error).strip().partition("\n")[0],
+                        )
                     raise
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
 
     def _session(self) -> None:
         client = producer(self._settings)
@@ -132,11 +138,14 @@ class Relay:
                 failures.append(error)
 
         for row in rows:
-            record_headers = row.raw_headers if row.event is None else headers(row.type, row.event)
+            record_headers: list[tuple[str, str | bytes | None]] = [
+                *(row.raw_headers if row.event is None else headers(row.type, row.event))
+            ]
             while True:
                 try:
-                    client.produce(row.topic, value=row.value, key=row.key, headers=record_headers,
-                                   on_delivery=on_delivery)
+                    client.produce(
+                        row.topic, value=row.value, key=row.key, headers=record_headers, on_delivery=on_delivery
+                    )
                     break
                 except BufferError:
                     client.poll(0.1)
@@ -146,5 +155,4 @@ class Relay:
             if failures:
                 break
         if failures or len(client):
-            raise KafkaException(failures[0] if failures else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
-
+            raise KafkaException(failures[0] if failures else KafkaError(KafkaError._TIMED_OUT))

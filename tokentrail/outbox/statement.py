@@ -21,9 +21,7 @@ def root_of(leaf_hashes: list[bytes]) -> bytes:
         return hashlib.sha256(b"").digest()
     level = leaf_hashes
     while len(level) > 1:
-        paired = [
-            hashlib.sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)
-        ]
+        paired = [hashlib.sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         level = [*paired, level[-1]] if len(level) % 2 else paired
     return level[0]
 
@@ -55,14 +53,22 @@ def state_due(conn: Connection, schema: str, issuer: str, stream: str, signer: S
         return False
     first, last = rows[0][0], rows[-1][0]
     root = root_of([bytes(leaf_hash) for _, leaf_hash in rows])
-    claims = {"iss": issuer, "stream": stream, "first_seq": first, "last_seq": last, "count": len(rows),
-              "root_hash": root.hex()}
-    event = new_event(issuer=issuer, first_seq=first, last_seq=last, count=len(rows), root_hash=root,
-                      signature=signer(claims))
+    claims = {
+        "iss": issuer,
+        "stream": stream,
+        "first_seq": first,
+        "last_seq": last,
+        "count": len(rows),
+        "root_hash": root.hex(),
+    }
+    event = new_event(
+        issuer=issuer, first_seq=first, last_seq=last, count=len(rows), root_hash=root, signature=signer(claims)
+    )
     put(conn, schema, EVENTS, ISSUER_STATEMENT, event, issuer)
     conn.execute(
-        sql.SQL("update {} set stated_seq = %s, stated_at = clock_timestamp() where issuer = %s and stream = %s")
-        .format(sequence),
+        sql.SQL(
+            "update {} set stated_seq = %s, stated_at = clock_timestamp() where issuer = %s and stream = %s"
+        ).format(sequence),
         (last + 1, issuer, stream),
     )
     return True

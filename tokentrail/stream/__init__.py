@@ -2,6 +2,7 @@
 
 from tokentrail.stream.consumer import FencedConsumer
 from tokentrail.stream.position import Claim, Fenced
+from tokentrail.stream.record import Record
 from tokentrail.stream.sink import Sink
 
-__all__ = ["Claim", "Fenced", "FencedConsumer", "Sink"]
+__all__ = ["Claim", "Fenced", "FencedConsumer", "Record", "Sink"]

@@ -12,11 +12,11 @@ import os
 import socket
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import structlog
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from tokentrail.config import Settings
@@ -24,6 +24,7 @@ from tokentrail.db import Role, connect
 from tokentrail.errors import NotConnected
 from tokentrail.kafka import admin, consumer, topic_ids
 from tokentrail.stream.position import Claim, Fenced, Positions
+from tokentrail.stream.record import Record
 from tokentrail.stream.sink import Sink
 from tokentrail.stream.watchdog import Watchdog
 
@@ -76,7 +77,7 @@ class FencedConsumer:
             for attempt in Retrying(
                 retry=retry_if_exception_type(RETRYABLE),
                 wait=wait_exponential_jitter(initial=0.05, max=5, jitter=0.1),
-                sleep=lambda seconds: None if self._stop.wait(seconds) else None,
+                sleep=self._pause,
             ):
                 if self._stop.is_set():
                     return
@@ -85,22 +86,29 @@ class FencedConsumer:
         finally:
             self._watchdog.close()
 
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
     def _session(self, attempt: Any) -> None:
         """One life of connection and consumer. Leaves nothing behind, however it ends."""
         started = time.monotonic()
         try:
             self._conn = connect(self._settings, self._role)
             self._consumer = consumer(self._settings, self._group)
-            self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke,
-                                     on_lost=self._on_revoke)
+            self._consumer.subscribe(
+                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            )
             while not self._stop.is_set():
                 self._step()
         except RETRYABLE as error:
             if time.monotonic() - started > 30:
                 attempt.retry_state.attempt_number = 1
             if attempt.retry_state.attempt_number == 1:
-                log.warning("stream interrupted; starting over from the stored position",
-                            group=self._group, reason=_one_line(error))
+                log.warning(
+                    "stream interrupted; starting over from the stored position",
+                    group=self._group,
+                    reason=_one_line(error),
+                )
             raise
         finally:
             self._forget()
@@ -132,19 +140,19 @@ class FencedConsumer:
         else:
             self._commit(self._sink.prepare(fresh), fresh)
 
-    def _poll(self) -> list[Message]:
+    def _poll(self) -> list[Record]:
         assert self._consumer is not None  # noqa: S101
         first = self._consumer.poll(POLL_SECONDS)
         if first is None:
             return []
         # One message has come: take what is there with it, and wait a moment for what follows.
-        more: list[Message] = self._consumer.consume(self._max_batch - 1, self._linger)
-        return [first, *more]
+        more = self._consumer.consume(self._max_batch - 1, self._linger)
+        return cast("list[Record]", [first, *more])
 
-    def _sort(self, messages: list[Message]) -> tuple[list[Message], list[Message]]:
+    def _sort(self, messages: list[Record]) -> tuple[list[Record], list[Record]]:
         """Split into records to replay and records to handle; those of partitions not held are dropped."""
-        replayed: list[Message] = []
-        fresh: list[Message] = []
+        replayed: list[Record] = []
+        fresh: list[Record] = []
         for message in messages:
             error = message.error()
             if error is not None:
@@ -156,25 +164,29 @@ class FencedConsumer:
             (fresh if message.offset() >= position else replayed).append(message)
         return replayed, fresh
 
-    def _on_error(self, message: Message, error: KafkaError) -> None:
+    def _on_error(self, message: Record, error: KafkaError) -> None:
         claim = self._claims.get((message.topic(), message.partition()))
-        if error.code() == KafkaError._AUTO_OFFSET_RESET and claim is not None:  # noqa: SLF001 - its public name
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and claim is not None:
             self._halt(claim, f"offset {claim.next_offset} is no longer in {claim.topic}[{claim.partition}]")
-        elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
             raise KafkaException(error)
 
-    def _prepare_carefully(self, message: Message) -> Any:
+    def _prepare_carefully(self, message: Record) -> Any:
         """Handle a record that may be ending the process: count the attempt durably before it is touched."""
         assert self._conn is not None  # noqa: S101
         with self._conn.transaction():
             attempts = self._positions.attempt(self._conn, self._claims[_key(message)], message.offset())
         if attempts >= POISON_ATTEMPTS:
-            log.error("record set aside after repeated crashes", topic=message.topic(),
-                      partition=message.partition(), offset=message.offset())
+            log.error(
+                "record set aside after repeated crashes",
+                topic=message.topic(),
+                partition=message.partition(),
+                offset=message.offset(),
+            )
             return self._sink.prepare_poison(message)
         return self._sink.prepare([message])
 
-    def _commit(self, prepared: Any, messages: list[Message]) -> None:
+    def _commit(self, prepared: Any, messages: list[Record]) -> None:
         assert self._conn is not None  # noqa: S101
         conn = self._conn
         spans = _spans(messages)
@@ -241,11 +253,11 @@ class FencedConsumer:
         log.error("partition halted", topic=claim.topic, partition=claim.partition, reason=reason)
 
 
-def _key(message: Message) -> Partition:
+def _key(message: Record) -> Partition:
     return message.topic(), message.partition()
 
 
-def _spans(messages: list[Message]) -> dict[Partition, list[int]]:
+def _spans(messages: list[Record]) -> dict[Partition, list[int]]:
     spans: dict[Partition, list[int]] = {}
     for message in messages:
         spans.setdefault(_key(message), []).append(message.offset())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import Message
 from psycopg import Connection
 
 from tokentrail.stream.position import Claim
+from tokentrail.stream.record import Record
 
 
 class Sink:
@@ -28,14 +28,14 @@ class Sink:
     def lost(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Forget all state of these partitions; nothing may be written any more."""
 
-    def replay(self, messages: list[Message]) -> None:
+    def replay(self, messages: list[Record]) -> None:
         """Rebuild memory from records whose effects are committed already. Must stay silent."""
 
-    def prepare(self, messages: list[Message]) -> Any:
+    def prepare(self, messages: list[Record]) -> Any:
         """Do the work that needs no database, outside any lock."""
         return messages
 
-    def prepare_poison(self, message: Message) -> Any:
+    def prepare_poison(self, message: Record) -> Any:
         """Prepare a record whose handling ended the process several times: set it aside unread."""
         return self.prepare([message])
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -84,14 +84,30 @@ class Bodies:
         if schema is None or leaf.topic is None or leaf.type == "Unreadable":
             return
         try:
-            event = schemaless_reader(BytesIO(body[5:]), schema, None)
+            event = cast("dict[str, Any]", schemaless_reader(BytesIO(body[5:]), schema, None))
         except Exception as error:  # noqa: BLE001 - fastavro has no common error
             report.add("body", row.index, f"the body is not of its schema: {type(error).__name__}")
             return
-        said = (event["event_id"].replace("-", ""), event["issuer"], event["issuer_seq"], event["subject"],
-                event["client_id"], event["session_id"], event["jti"], event["occurred_at"])
-        stands = ((leaf.event_id or b"").hex(), leaf.issuer, leaf.issuer_seq, leaf.subject, leaf.client_id,
-                  leaf.session_id, leaf.jti, leaf.occurred_at)
+        said = (
+            event["event_id"].replace("-", ""),
+            event["issuer"],
+            event["issuer_seq"],
+            event["subject"],
+            event["client_id"],
+            event["session_id"],
+            event["jti"],
+            event["occurred_at"],
+        )
+        stands = (
+            (leaf.event_id or b"").hex(),
+            leaf.issuer,
+            leaf.issuer_seq,
+            leaf.subject,
+            leaf.client_id,
+            leaf.session_id,
+            leaf.jti,
+            leaf.occurred_at,
+        )
         if said != stands:
             report.add("body", row.index, "the body says other than its leaf")
         source = event.get("source") or {}

@@ -52,13 +52,28 @@ def parse(leaf: bytes) -> Leaf:
             at += length
     if at != len(leaf):
         raise ValueError("length prefixes and length disagree")
-    event_id = fields[1]
-    texts = [None if raw is None else raw.decode() for i, raw in enumerate(fields) if i != 1]
-    return Leaf(
-        *(None if number == -1 else number for number in (partition, offset, kafka_time, occurred_at, schema_id,
-                                                          issuer_seq)),
-        commitment,
-        texts[0],
-        event_id,
-        *texts[1:],
+    topic, _, type_, issuer, stream, subject, client, session, jti = (
+        None if raw is None or i == 1 else raw.decode() for i, raw in enumerate(fields)
     )
+    return Leaf(
+        _known(partition),
+        _known(offset),
+        _known(kafka_time),
+        _known(occurred_at),
+        _known(schema_id),
+        _known(issuer_seq),
+        commitment,
+        topic,
+        fields[1],
+        type_,
+        issuer,
+        stream,
+        subject,
+        client,
+        session,
+        jti,
+    )
+
+
+def _known(number: int) -> int | None:
+    return None if number == -1 else number

@@ -79,9 +79,7 @@ def check_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[byt
     return sn == 0 and r == root
 
 
-def check_consistency(  # noqa: PLR0911 - one return for each rule of the algorithm
-    old_size: int, new_size: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes
-) -> bool:
+def check_consistency(old_size: int, new_size: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
     """RFC 9162 section 2.1.4.2. True only if the old tree is a prefix of the new one."""
     if not 0 <= old_size <= new_size:
         return False

@@ -25,7 +25,7 @@ COLUMNS = (
 class Row(NamedTuple):
     """A row of ledger.entry. Times are microseconds since 1970; event_id is 16 bytes."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody calls
     leaf: bytes
     leaf_hash: bytes
     chain_hash: bytes

@@ -11,6 +11,11 @@ from tokentrail.verifier.report import Report
 
 WIDTH = 256
 HASH = 32
+# Both take log, level below, first and end; leaves have no level.
+LEAVES = (
+    "select leaf_hash from ledger.entry where log_id = %s and %s = -1 and index >= %s and index < %s order by index"
+)
+ROOTS = "select root from ledger.tile where log_id = %s and level = %s and n >= %s and n < %s order by n"
 
 
 def check_tiles(conn: Connection[Any], log_id: int, size: int, report: Report) -> None:
@@ -27,11 +32,7 @@ def check_tiles(conn: Connection[Any], log_id: int, size: int, report: Report) -
 
 
 def _check_level(conn: Connection[Any], log_id: int, level: int, count: int, report: Report) -> None:
-    below = (
-        "select leaf_hash from ledger.entry where log_id = %s and index >= %s and index < %s order by index"
-        if level == 0
-        else f"select root from ledger.tile where log_id = %s and level = {level - 1} and n >= %s and n < %s order by n"
-    )
+    below = LEAVES if level == 0 else ROOTS
     expected = 0
     for n, root, hashes in conn.execute(
         "select n, root, hashes from ledger.tile where log_id = %s and level = %s and n < %s order by n",
@@ -40,7 +41,7 @@ def _check_level(conn: Connection[Any], log_id: int, level: int, count: int, rep
         for missing in range(expected, n):
             report.add("tile", missing * WIDTH << (8 * level), f"tile {level}/{missing} is missing")
         expected = n + 1
-        under = b"".join(bytes(row[0]) for row in conn.execute(below, (log_id, n * WIDTH, (n + 1) * WIDTH)))
+        under = b"".join(bytes(row[0]) for row in conn.execute(below, (log_id, level - 1, n * WIDTH, (n + 1) * WIDTH)))
         if bytes(hashes) != under or bytes(root) != _root(bytes(hashes)):
             report.add("tile", n * WIDTH << (8 * level), f"tile {level}/{n} is not the tile of its leaves")
     for missing in range(expected, count):

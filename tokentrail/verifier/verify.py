@@ -36,7 +36,9 @@ def verify(
             "select log_id, size, chain_hash, root_hash from ledger.log where origin = %s", (origin,)
         ).fetchone()
         if head is None:
-            raise NotFound(f"there is no log {origin}: start `tokentrail ledger-writer`, or set TOKENTRAIL_LEDGER_ORIGIN")
+            raise NotFound(
+                f"there is no log {origin}: start `tokentrail ledger-writer`, or set TOKENTRAIL_LEDGER_ORIGIN"
+            )
         log_id, size, chain_hash, root_hash = head
         bodies = Bodies(conn, log_id, data_keys or [])
         checks: list[EntryCheck] = [bodies]

@@ -1,0 +1,3 @@
+"""What all tests share: real servers (see tests/servers.py)."""
+
+pytest_plugins = ["tests.servers"]

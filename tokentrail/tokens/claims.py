@@ -107,9 +107,7 @@ def _optional(claims: Mapping[str, Any]) -> str | None:
     for name, value in (("sid", sid), ("txn", claims.get("txn")), ("acr", claims.get("acr"))):
         if value is not None and not (isinstance(value, str) and is_identifier(value)):
             return f"{name} is not an identifier"
-    if amr is not None and not (
-        isinstance(amr, list) and all(isinstance(m, str) and _SCOPE.match(m) for m in amr)
-    ):
+    if amr is not None and not (isinstance(amr, list) and all(isinstance(m, str) and _SCOPE.match(m) for m in amr)):
         return "amr is not a list of method names"
     return _confirmation(claims.get("cnf"))
 

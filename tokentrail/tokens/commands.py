@@ -126,11 +126,14 @@ def verify_command(
     return said
 
 
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """JSON without spaces, the form in which we sign."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
 def _sign(event: Mapping[str, Any], key: CommandKey) -> str:
-    payload = json.dumps({name: event[name] for name in _SIGNED_FIELDS}, separators=(",", ":")).encode()
-    return jws.serialize_compact(
-        {"alg": ALG, "typ": TYP, "kid": key.kid}, payload, key.key, registry=_REGISTRY
-    )
+    payload = canonical({name: event[name] for name in _SIGNED_FIELDS})
+    return jws.serialize_compact({"alg": ALG, "typ": TYP, "kid": key.kid}, payload, key.key, registry=_REGISTRY)
 
 
 def _verified(signed: str, keys: Mapping[str, CommandKey]) -> dict[str, Any]:

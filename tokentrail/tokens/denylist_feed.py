@@ -140,10 +140,7 @@ class DenyListFeed:
         """Ask the broker for the end of each partition: contact, and proof that nothing is missing."""
         asked = time.monotonic()
         ends = {p: consumer.get_watermark_offsets(TopicPartition(DENYLIST, p), timeout=2) for p in partitions}
-        at = {
-            t.partition: t.offset
-            for t in consumer.position([TopicPartition(DENYLIST, p) for p in partitions])
-        }
+        at = {t.partition: t.offset for t in consumer.position([TopicPartition(DENYLIST, p) for p in partitions])}
         if all(low == high or at[p] >= high for p, (low, high) in ends.items()):
             self._complete_at = asked
             self.ready.set()

@@ -117,11 +117,7 @@ def public_of(key: CommandKey) -> CommandKey:
 
 def jwks(keys: Sequence[SigningKey]) -> dict[str, list[Mapping[str, Any]]]:
     """The JWK Set (RFC 7517 section 5) of the public halves."""
-    return {
-        "keys": [
-            {**k.key.as_dict(private=False), "kid": k.kid, "use": "sig", "alg": SIGNATURE_ALG} for k in keys
-        ]
-    }
+    return {"keys": [{**k.key.as_dict(private=False), "kid": k.kid, "use": "sig", "alg": SIGNATURE_ALG} for k in keys]}
 
 
 def from_jwks(document: Mapping[str, Any]) -> dict[str, SigningKey]:

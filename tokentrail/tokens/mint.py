@@ -45,7 +45,7 @@ class Minter:
         self.key = key
         self._header = {"alg": SIGNATURE_ALG, "typ": TYP, "kid": key.kid}
 
-    def mint(  # noqa: PLR0913 - one keyword for each claim that every token has
+    def mint(
         self,
         audience: str,
         to: EncryptionKey,
@@ -74,9 +74,7 @@ class Minter:
             "client_id": client_id,
             **{name: value for name, value in (more or {}).items() if value is not None},
         }
-        wrong = rules.problems(claims) or (
-            None if rules.is_identifier(audience) else "aud is not an identifier"
-        )
+        wrong = rules.problems(claims) or (None if rules.is_identifier(audience) else "aud is not an identifier")
         if wrong:
             raise NotMintedError(f"token not issued: {wrong}")
         token = self.sign_and_encrypt(claims, to)

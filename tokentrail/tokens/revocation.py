@@ -55,22 +55,27 @@ def revoke(
         revoked_by=what.revoked_by,
         caused_by=what.caused_by,
     )
-    outbox.put(
-        conn, SCHEMA, events.EVENTS, events.TOKEN_REVOKED, event, events.partition_key(event) or what.value
-    )
-    until = now + (MAX_LIFETIME + SKEW_SECONDS) * MICROS
-    _deny(conn, issuer, what, (what.target, what.value), now, until)
+    outbox.put(conn, SCHEMA, events.EVENTS, events.TOKEN_REVOKED, event, events.partition_key(event) or what.value)
+    denied = {
+        "target": what.target,
+        "value": what.value,
+        "revoked_at": now,
+        "until": now + (MAX_LIFETIME + SKEW_SECONDS) * MICROS,
+        "reason": what.reason,
+        "caused_by": what.caused_by,
+        "issuer": issuer,
+    }
+    _deny(conn, denied)
     if what.target == "family":
         for jti, expires_at in _live_tokens(conn, what.value, now):
-            _deny(conn, issuer, what, ("jti", jti), now, (expires_at + SKEW_SECONDS) * MICROS)
+            until = (expires_at + SKEW_SECONDS) * MICROS
+            _deny(conn, denied | {"target": "jti", "value": jti, "until": until})
     return event
 
 
 def release(conn: Connection, target: str, value: str) -> bool:
     """Undo a cut-off: tokens it killed live again until their expiry. False when there was none."""
-    gone = conn.execute(
-        "delete from issuer.cutoff where target = %s and value = %s", (target, value)
-    ).rowcount
+    gone = conn.execute("delete from issuer.cutoff where target = %s and value = %s", (target, value)).rowcount
     if gone:
         outbox.put(conn, SCHEMA, events.DENYLIST, events.DENIED, None, f"{target}:{value}")
     return gone > 0
@@ -87,20 +92,9 @@ def _cut_off(conn: Connection, what: Revocation, now: int) -> None:
     )
 
 
-def _deny(  # noqa: PLR0913 - the fields of one Denied
-    conn: Connection, issuer: str, what: Revocation, entry: tuple[str, str], now: int, until: int
-) -> None:
-    target, value = entry
-    denied = {
-        "target": target,
-        "value": value,
-        "revoked_at": now,
-        "until": until,
-        "reason": what.reason,
-        "caused_by": what.caused_by,
-        "issuer": issuer,
-    }
-    outbox.put(conn, SCHEMA, events.DENYLIST, events.DENIED, denied, f"{target}:{value}")
+def _deny(conn: Connection, denied: Mapping[str, Any]) -> None:
+    key = f"{denied['target']}:{denied['value']}"
+    outbox.put(conn, SCHEMA, events.DENYLIST, events.DENIED, dict(denied), key)
 
 
 def _live_tokens(conn: Connection, family: str, now: int) -> list[tuple[str, int]]:

@@ -38,9 +38,7 @@ class RemoteKeys:
     (no_keys).
     """
 
-    def __init__(
-        self, url: str, *, max_age: float = 300.0, min_wait: float = 5.0, grace: float = 900.0
-    ) -> None:
+    def __init__(self, url: str, *, max_age: float = 300.0, min_wait: float = 5.0, grace: float = 900.0) -> None:
         self._url = url
         self._max_age, self._min_wait, self._grace = max_age, min_wait, grace
         self._keys: dict[str, SigningKey] = {}

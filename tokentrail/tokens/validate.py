@@ -68,7 +68,7 @@ class Validator:
     was verified; its times and the deny-list are asked every time.
     """
 
-    def __init__(  # noqa: PLR0913 - one setting each
+    def __init__(
         self,
         audience: str,
         decryption: Iterable[EncryptionKey],
@@ -188,7 +188,7 @@ def _claimed(accepted: Accepted) -> Claimed:
 
 
 def _open_jws(inner: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a JWS that is not verified yet; its header is checked before a key is looked for."""
+    """Header and claims of a JWS not verified yet; the header is checked before a key is looked for."""
     if not _COMPACT_JWS.match(inner):
         raise MalformedTokenError("malformed", "the inner token is not a compact JWS")
     parts = inner.decode().split(".")
@@ -224,7 +224,7 @@ def _json_object(segment: str, what: str) -> dict[str, Any]:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers may disagree on a repeated name, so it is refused (RFC 7515 section 4, RFC 7519 section 4)."""
+    """Two readers may disagree on a repeated name: refused (RFC 7515 section 4, RFC 7519 section 4)."""
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("repeated name")

@@ -23,9 +23,7 @@ def make(key: keys.CommandKey, **over: Any) -> dict[str, Any]:
     return make_command(Order("session", "s-1", "test"), commander="scorer", audience=ISSUER, key=key, **over)
 
 
-def outcome(
-    event: dict[str, Any], key: keys.CommandKey, audience: str = ISSUER, now: float | None = None
-) -> str:
+def outcome(event: dict[str, Any], key: keys.CommandKey, audience: str = ISSUER, now: float | None = None) -> str:
     with pytest.raises(CommandRefusedError) as caught:
         verify_command(event, audience=audience, keys={key.kid: keys.public_of(key)}, now=now)
     return caught.value.outcome
@@ -38,9 +36,7 @@ def test_a_good_command_says_what_it_said(key: keys.CommandKey) -> None:
     assert event["session_id"] == "s-1"
 
 
-@pytest.mark.parametrize(
-    "field", ["value", "target", "audience", "event_id", "not_after", "reason", "alert_id"]
-)
+@pytest.mark.parametrize("field", ["value", "target", "audience", "event_id", "not_after", "reason", "alert_id"])
 def test_a_changed_field_is_forged(key: keys.CommandKey, field: str) -> None:
     event = make(key)
     event[field] = 1 if isinstance(event[field], int) else "changed"

@@ -59,9 +59,7 @@ def test_a_full_list_says_so_instead_of_forgetting() -> None:
 
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from(TARGETS), st.sampled_from("ab"), st.integers(-50, 50), st.integers(-10, 90)
-        ),
+        st.tuples(st.sampled_from(TARGETS), st.sampled_from("ab"), st.integers(-50, 50), st.integers(-10, 90)),
         max_size=5,
     )
 )

@@ -85,9 +85,7 @@ def encrypted(signed: str, to: keys.EncryptionKey, outer: dict[str, Any] | None 
     header = {"alg": "RSA-OAEP", "enc": "A256CBC-HS512", "cty": "JWT", "kid": to.kid} | (outer or {})
     loose = JWERegistry(algorithms=[header["alg"], header["enc"], "DEF"], strict_check_header=False)
     raw = keys.RSAKey.import_key(to.key.raw_value)
-    return jwe.encrypt_compact(
-        {k: v for k, v in header.items() if v is not None}, signed, raw, registry=loose
-    )
+    return jwe.encrypt_compact({k: v for k, v in header.items() if v is not None}, signed, raw, registry=loose)
 
 
 def refused(validator: Validator, token: str) -> str:
@@ -96,9 +94,7 @@ def refused(validator: Validator, token: str) -> str:
     return caught.value.reason
 
 
-def test_a_minted_token_is_accepted(
-    minter: Minter, to_audience: keys.EncryptionKey, validator: Validator
-) -> None:
+def test_a_minted_token_is_accepted(minter: Minter, to_audience: keys.EncryptionKey, validator: Validator) -> None:
     made = mint(minter, to_audience)
     accepted = validator.validate(made.token)
     assert accepted.claims["jti"] == made.jti
@@ -173,15 +169,10 @@ def test_a_signature_of_another_key_is_refused(
     other = keys.signing_keys(make_keys.rsa_pem())[0]
     forged = keys.SigningKey(signing.kid, other.key)
     assert refused(validator, mint(Minter(ISSUER, forged), to_audience).token) == "bad_signature"
-    assert (
-        refused(validator, mint(Minter("https://other.example", signing), to_audience).token)
-        == "unknown_issuer"
-    )
+    assert refused(validator, mint(Minter("https://other.example", signing), to_audience).token) == "unknown_issuer"
 
 
-def test_a_changed_token_is_refused(
-    minter: Minter, to_audience: keys.EncryptionKey, validator: Validator
-) -> None:
+def test_a_changed_token_is_refused(minter: Minter, to_audience: keys.EncryptionKey, validator: Validator) -> None:
     """RFC 7516 section 5.2: one character changed anywhere is noticed."""
     token = mint(minter, to_audience).token
     for at in range(0, len(token), 97):
@@ -217,18 +208,14 @@ def test_claims_against_the_rules_are_refused(
     assert refused(validator, nested(base_claims(**over), signing, to_audience)) == reason
 
 
-def test_odd_json_is_refused(
-    signing: keys.SigningKey, to_audience: keys.EncryptionKey, validator: Validator
-) -> None:
+def test_odd_json_is_refused(signing: keys.SigningKey, to_audience: keys.EncryptionKey, validator: Validator) -> None:
     twice = json.dumps(base_claims()).replace("{", '{"sub": "other", ', 1).encode()
     deep = b"[" * 3000 + b"]" * 3000
     for payload in (twice, b"[]", b"null", b"\xff", deep):
         assert refused(validator, nested(payload, signing, to_audience)) == "malformed"
 
 
-@pytest.mark.parametrize(
-    "token", ["", "junk", "a.b.c", "a.b.c.d.e", "." * 4, "ä.b.c.d.e", "\ud800", "A" * 9000]
-)
+@pytest.mark.parametrize("token", ["", "junk", "a.b.c", "a.b.c.d.e", "." * 4, "ä.b.c.d.e", "\ud800", "A" * 9000])
 def test_junk_is_malformed(validator: Validator, token: str) -> None:
     assert refused(validator, token) == "malformed"
 
@@ -275,7 +262,5 @@ def test_oaep_256_by_a_switch(minter: Minter, signing: keys.SigningKey, audience
         NothingDenied(),
     )
     assert theirs.validate(made)
-    ours = Validator(
-        AUDIENCE, keys.decryption_keys(audience_pem), {ISSUER: FixedKeys([signing])}, NothingDenied()
-    )
+    ours = Validator(AUDIENCE, keys.decryption_keys(audience_pem), {ISSUER: FixedKeys([signing])}, NothingDenied())
     assert refused(ours, made) == "algorithm"

@@ -18,6 +18,7 @@ from tokentrail.errors import TokentrailError
 
 Match = Callable[[psutil.Process], bool]
 LOOPBACK = "127.0.0.1"
+ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def at(pid: int, match: Match) -> psutil.Process | None:
     """The process, when it lives and matches; what belongs to others and cannot be seen does not match."""
     try:
         process = psutil.Process(pid)
-        alive = process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        alive = process.status() not in ENDED
         return process if alive and match(process) else None
     except psutil.Error:
         return None
@@ -99,10 +100,29 @@ def stop(processes: Sequence[psutil.Process], sign: signal.Signals, seconds: flo
     """Ask the processes to end, wait, and kill those that did not. psutil guards against reused ids."""
     for process in processes:
         _signal(process, sign)
-    _, stubborn = psutil.wait_procs(processes, timeout=seconds)
-    for process in stubborn:
+    for process in _survivors(processes, seconds):
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=seconds)
+    _survivors(processes, seconds)
+
+
+def _survivors(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run after a wait of at most so long.
+
+    A zombie has ended: in containers the process that should collect it may be slow, or never do it.
+    """
+    deadline = time.monotonic() + seconds
+    left = [process for process in processes if _runs(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        left = [process for process in left if _runs(process)]
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() not in ENDED
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, sign: signal.Signals) -> None:

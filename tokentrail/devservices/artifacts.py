@@ -19,6 +19,7 @@ from typing import Any
 from tokentrail.devservices.progress import Progress
 from tokentrail.errors import TokentrailError
 
+ROOT_CACHE = "/var/cache"
 REGISTRY = "io.apicurio:apicurio-registry-app:"
 
 
@@ -39,10 +40,11 @@ def locked() -> list[Locked]:
 
 
 def cache_dir() -> Path:
-    """Where programs are kept ready: /var/cache for root (postgres' user can read it), else in the home."""
-    if os.geteuid() == 0:
-        return Path("/var/cache/tokentrail")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tokentrail"
+    """Where programs are kept ready: XDG_CACHE_HOME, else /var/cache for root, ~/.cache for others."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    if not base:
+        base = ROOT_CACHE if os.geteuid() == 0 else str(Path.home() / ".cache")
+    return Path(base) / "tokentrail"
 
 
 def kafka_jars(progress: Progress) -> Path:

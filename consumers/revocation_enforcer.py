@@ -9,13 +9,13 @@ from hashlib import sha256
 from typing import Any
 
 import structlog
-from confluent_kafka import Message
 from psycopg import Connection
 
 from tokentrail.codec import Codec, Undecodable
 from tokentrail.config import Settings
 from tokentrail.events import REVOCATIONS
 from tokentrail.stream import FencedConsumer, Sink
+from tokentrail.stream.record import Record
 from tokentrail.tokens import keys
 from tokentrail.tokens.commands import CommandRefusedError, verify_command
 from tokentrail.tokens.revocation import SCHEMA, Revocation, revoke
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 class Judged:
     """A command as it came and what was decided about it, before any database was asked."""
 
-    message: Message
+    message: Record
     event: Mapping[str, Any]
     outcome: str
 
@@ -48,11 +48,11 @@ class RevocationEnforcer(Sink):
         self._codec, self._keys = codec, command_keys
         self._on_committed, self._on_outcome = on_committed, on_outcome
 
-    def prepare(self, messages: list[Message]) -> list[Judged]:
+    def prepare(self, messages: list[Record]) -> list[Judged]:
         """Decode and verify; signatures cost more than all else and need no transaction."""
         return [self._judge(message) for message in messages]
 
-    def prepare_poison(self, message: Message) -> list[Judged]:
+    def prepare_poison(self, message: Record) -> list[Judged]:
         """A record that ended the process several times is recorded as malformed, unread."""
         return [Judged(message, {}, "malformed")]
 
@@ -67,7 +67,7 @@ class RevocationEnforcer(Sink):
         for judged in prepared:
             self._on_outcome(judged.outcome)
 
-    def _judge(self, message: Message) -> Judged:
+    def _judge(self, message: Record) -> Judged:
         event: Mapping[str, Any] = {}
         try:
             event = self._codec.decode(REVOCATIONS, message.value()).event

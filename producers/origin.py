@@ -1,7 +1,7 @@
 """Where a request comes from: the address, device and place, believed only from whom we trust.
 
-Anybody can write X-Forwarded-For or a CloudFront-Viewer header. They count only when the peer that speaks to us is a
-proxy of our own; otherwise the peer's address is all that is known of the place.
+Anybody can write X-Forwarded-For or a CloudFront-Viewer header. They count only when the peer that speaks to
+us is a proxy of our own; otherwise the peer's address is all that is known of the place.
 """
 
 from __future__ import annotations

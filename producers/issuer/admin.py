@@ -13,7 +13,8 @@ from psycopg import Connection
 
 from producers.issuer.passwords import new_totp_secret
 from producers.issuer.secret import IssuerSecret, token_hash
-from tokentrail.errors import Refused
+from producers.issuer.settings import IssuerSettings
+from tokentrail.errors import ConfigError, Refused
 from tokentrail.tokens import claims as rules
 from tokentrail.tokens.keys import audience_key
 
@@ -50,6 +51,16 @@ class Person:
 
     subject: str
     totp_secret: str | None = field(default=None, repr=False)
+
+
+def issuer_secret(settings: IssuerSettings) -> IssuerSecret:
+    """The issuer's secret from the environment.
+
+    Raises ConfigError naming the variable when it is not there.
+    """
+    if settings.issuer_secret is None:
+        raise ConfigError("issuer_secret is not known: set TOKENTRAIL_ISSUER_SECRET (`tokentrail keys new`)")
+    return IssuerSecret(settings.issuer_secret.get_secret_value())
 
 
 def add_audience(

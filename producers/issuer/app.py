@@ -164,7 +164,8 @@ class Endpoints:
         self._core.metrics.refused.labels(error.error).inc()
         headers = dict(NO_STORE)
         if error.status == 401:
-            headers["www-authenticate"] = 'Basic realm="tokentrail"'
+            # RFC 6749 section 5.2 wants the challenge; the error in it serves clients that read nothing else.
+            headers["www-authenticate"] = f'Basic realm="tokentrail", error="{error.error}"'
         return JSONResponse({"error": error.error, "error_description": error.description}, error.status, headers)
 
     def _source(self, request: Request) -> dict[str, Any]:

@@ -9,17 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-import uvicorn
 from joserfc import jws
 from psycopg_pool import ConnectionPool
 
+from producers.http_server import serve
 from producers.issuer import app, upkeep
+from producers.issuer.admin import issuer_secret
 from producers.issuer.batch import BatchWriter
 from producers.issuer.core import Core
 from producers.issuer.directory import Directory
 from producers.issuer.metrics import Metrics
 from producers.issuer.passwords import Passwords
-from producers.issuer.secret import IssuerSecret
 from producers.issuer.settings import IssuerSettings, load_issuer_settings
 from producers.origin import Origin, networks
 from tokentrail.codec import Codec
@@ -44,8 +44,6 @@ class IssuerService:
     def __init__(self, settings: Settings, issuer: str, own: IssuerSettings | None = None) -> None:
         own = own or load_issuer_settings()
         signing = signing_keys(settings.require("signing_key"))
-        if own.issuer_secret is None:
-            raise ConfigError("issuer_secret is not known: set TOKENTRAIL_ISSUER_SECRET (`tokentrail keys new`)")
         self.codec = Codec(settings.require("schema_registry_url"))
         stream = _stream(settings)
         self.relay = Relay(
@@ -59,7 +57,7 @@ class IssuerService:
             settings=own,
             signing=signing,
             minter=Minter(issuer, signing[0]),
-            secret=IssuerSecret(own.issuer_secret.get_secret_value()),
+            secret=issuer_secret(own),
             passwords=Passwords(own),
             pool=pool,
             directory=Directory(pool),
@@ -78,53 +76,15 @@ class IssuerService:
         core.batch.start()
         self.relay.start()
         upkeep.start(core.pool, stop)
-        config = uvicorn.Config(
-            self.app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-            h11_max_incomplete_event_size=32 * 1024,
-        )
-        server = _Server(config)
-        threading.Thread(target=_end_with, args=(server, stop), name="issuer stop", daemon=True).start()
         log.info("issuer serves", issuer=core.issuer)
         try:
-            server.run(sockets=[listener])
+            serve(self.app, listener, stop)
         finally:
             stop.set()
             core.logins.shutdown()
             core.batch.stop()
             self.relay.stop()
             core.pool.close()
-
-
-class _Server(uvicorn.Server):
-    """Signals belong to the process: it may run other threads that must end in order too."""
-
-    def install_signal_handlers(self) -> None:
-        """Leave them alone."""
-
-    def capture_signals(self) -> Any:
-        """Leave them alone."""
-        from contextlib import nullcontext  # noqa: PLC0415
-
-        return nullcontext()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises ConfigError when the port is taken."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from None
-    listener.listen(1024)
-    return listener
 
 
 def statement_signer(key: SigningKey) -> Any:
@@ -144,8 +104,3 @@ def _stream(settings: Settings) -> str:
     if row is None:
         raise ConfigError("the issuer's tables are empty: run `tokentrail migrate`")
     return str(row[0])
-
-
-def _end_with(server: uvicorn.Server, stop: threading.Event) -> None:
-    stop.wait()
-    server.should_exit = True

@@ -1,0 +1,1 @@
+"""A resource server that checks every token and reports its use."""

@@ -1,0 +1,47 @@
+"""`tokentrail keys`: make keys for an environment, list what an environment holds."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from tokentrail.config import load_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(no_args_is_help=True, help="Keys for the environment: make them, list what is set.")
+    group.command()(new)
+    group.command("list")(list_)
+    app.add_typer(group, name="keys")
+
+
+def new(json_: bool = typer.Option(False, "--json", help="Print the variables as JSON.")) -> None:
+    """Print a fresh set of keys as export lines, to stdout only. Nothing is written anywhere.
+
+    Example: eval "$(tokentrail keys new)"
+    """
+    from tokentrail.tokens import make_keys
+
+    made = make_keys.environment()
+    if json_:
+        typer.echo(json.dumps(made))
+        return
+    for name, value in made.items():
+        typer.echo(f"export {name}='{value}'")
+
+
+def list_(json_: bool = typer.Option(False, "--json", help="Print the list as JSON.")) -> None:
+    """Show which keys the environment holds, by kid. The keys themselves are never shown.
+
+    Example: tokentrail keys list
+    """
+    from tokentrail.tokens.key_list import held
+
+    rows = held(load_settings())
+    if json_:
+        typer.echo(json.dumps(rows))
+        return
+    for row in rows:
+        typer.echo(f"{row['variable']:<30} {row['use']:<22} {row['kid'] or ''}")

@@ -22,9 +22,7 @@ def play(plan: Plan, seed: int, origin: float = MONDAY) -> World:
 def write(world: World, events: Path, labels: Path, policy: Path | None = None) -> tuple[int, int]:
     """Writes the files; gives the numbers of events and of labelled events."""
     _lines(events, world.rows)
-    _lines(
-        labels, ({"event_id": x.event_id, "attack": x.attack, "incident": x.incident} for x in world.labels)
-    )
+    _lines(labels, ({"event_id": x.event_id, "attack": x.attack, "incident": x.incident} for x in world.labels))
     if policy is not None:
         trusted = {"issuers": {world.issuer: {"kids": ["k1", "k2"]}}, "max_lifetime_seconds": int(LIFETIME)}
         policy.write_text(json.dumps(trusted, indent=1) + "\n", encoding="utf-8")

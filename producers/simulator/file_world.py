@@ -127,9 +127,7 @@ class World:
             "jti": self._press.new_id("jti"),
             "iss": "https://id.examp1e" if action.forgery is Forgery.UNKNOWN_ISSUER else self.issuer,
             "kid": self._kid(action.at) if over else self._press.new_id("key"),
-            "exp": None
-            if action.forgery is Forgery.NO_EXPIRY
-            else round(now + (DAY if over else LIFETIME), 3),
+            "exp": None if action.forgery is Forgery.NO_EXPIRY else round(now + (DAY if over else LIFETIME), 3),
             "scope": WIDENED,
             "success": over,
         }
@@ -160,9 +158,7 @@ class World:
 
     def _again(self, action: Action) -> None:
         """An honest client that lost its session signs in again before it goes on."""
-        login = Action(
-            action.at - 0.5, Verb.LOGIN, action.actor, action.session, action.source, action.client
-        )
+        login = Action(action.at - 0.5, Verb.LOGIN, action.actor, action.session, action.source, action.client)
         self._login(login)
 
     def _refresh(self, action: Action, held: Held) -> None:

@@ -87,9 +87,7 @@ def _per_second(actions: list[Action]) -> dict[int, float]:
     return rates
 
 
-def _machines(
-    actions: list[Action], population: Population, seed: int, seconds: float, rate: float
-) -> list[Action]:
+def _machines(actions: list[Action], population: Population, seed: int, seconds: float, rate: float) -> list[Action]:
     """Service accounts that take a token and use it, as many as are missing to `rate` in each second."""
     rng = seeded(seed, "slack")
     steady = [s for s in population.services if s.batch_hour is None] or list(population.services)

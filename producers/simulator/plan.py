@@ -94,9 +94,7 @@ def commit(
     return crimes, incidents
 
 
-def merge(
-    population: Population, actions: list[Action], crimes: list[Action], incidents: list[Incident]
-) -> Plan:
+def merge(population: Population, actions: list[Action], crimes: list[Action], incidents: list[Incident]) -> Plan:
     """Puts the honest and the criminal part together, by time."""
     everything = sorted(actions + crimes, key=lambda action: action.at)
     return Plan(population, tuple(everything), tuple(sorted(incidents, key=lambda i: i.begin)))

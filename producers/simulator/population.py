@@ -20,8 +20,8 @@ _GIVEN = (
 _FAMILY = (
     "adler", "ahmed", "baker", "berg", "bianchi", "brown", "castro", "chen", "costa", "diaz", "dubois",
     "evans", "fischer", "garcia", "green", "haas", "ito", "jansen", "jones", "kaur", "kim", "klein", "kumar",
-    "lee", "lopez", "martin", "meyer", "moreau", "nair", "nguyen", "novak", "okafor", "olsen", "park", "patel",
-    "perez", "popov", "reed", "rossi", "sato", "schmidt", "silva", "singh", "smith", "tanaka", "walker",
+    "lee", "lopez", "martin", "meyer", "moreau", "nair", "nguyen", "novak", "okafor", "olsen", "park",
+    "patel", "perez", "popov", "reed", "rossi", "sato", "schmidt", "silva", "singh", "smith", "tanaka", "walker",
 )
 SERVICES = (
     "billing-sync", "claims-export", "lab-results", "scheduler", "archive-sweep", "imaging-gateway",

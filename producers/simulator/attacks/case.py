@@ -112,13 +112,9 @@ class Case:
 
     def login(self, at: float, victim: Person, where: Source, session: str) -> Action:
         """A sign-in that succeeds: the attacker has the password and relays the second factor."""
-        return replace(
-            self._act(at, Verb.LOGIN, victim.subject, session, where), mfa=victim.mfa, client=victim.client
-        )
+        return replace(self._act(at, Verb.LOGIN, victim.subject, session, where), mfa=victim.mfa, client=victim.client)
 
-    def failure(
-        self, at: float, victim: Person, where: Source, outcome: Outcome = Outcome.WRONG_PASSWORD
-    ) -> Action:
+    def failure(self, at: float, victim: Person, where: Source, outcome: Outcome = Outcome.WRONG_PASSWORD) -> Action:
         """A sign-in that fails."""
         action = self._act(at, Verb.LOGIN, victim.subject, "", where)
         return replace(action, outcome=outcome, mfa=outcome is Outcome.MFA_REFUSED, client=victim.client)

@@ -53,9 +53,7 @@ def session_hijack(case: Case, at: float) -> Iterator[Action]:
 def use_after_revoke(case: Case, at: float) -> Iterator[Action]:
     """The owner logged out; a copy of the access token goes on."""
     window = case.stage.seconds(8 * 3600, 8)
-    spans = [
-        s for s in case.stage.timeline.closed_sessions(at, at + window) if s.actor not in case.stage.taken
-    ]
+    spans = [s for s in case.stage.timeline.closed_sessions(at, at + window) if s.actor not in case.stage.taken]
     if not spans:
         raise NoVictimError
     span = spans[0]

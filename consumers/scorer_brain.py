@@ -1,0 +1,102 @@
+"""The engine with what a live stream adds: who owns which subject, what changed, what was said lately."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from consumers.scorer_alerts import Said
+from consumers.scorer_events import observation
+from tokentrail.codec.wire import Decoded
+from tokentrail.detect.artefacts import bundled
+from tokentrail.detect.decisions import Limiter, decide
+from tokentrail.detect.engine import score
+from tokentrail.detect.incidents import Book
+from tokentrail.detect.learned import Retrainer
+from tokentrail.detect.models import Models
+from tokentrail.detect.observation import TOKEN_REVOKE, Observation
+from tokentrail.detect.policy import Policy
+from tokentrail.detect.state import World
+from tokentrail.stream import Record
+
+REMEMBERED = 100_000
+
+
+class Brain:
+    """World, models, limits and the book of recent alerts of one process. `hear` is the only way in."""
+
+    def __init__(self, policy: Policy, issuer: str | None, models: Models | None = None) -> None:
+        self.policy = policy
+        self.world = World()
+        self.models = models or bundled()
+        self.limiter = Limiter()
+        self.book = Book()
+        self.dirty: dict[str, int] = {}
+        self.offsets: dict[tuple[str, int], int] = {}
+        self.partitions: dict[tuple[str, int], set[str]] = {}
+        self._issuer = issuer
+        self._retrainer = Retrainer(background=True)
+        self._heard: dict[int, None] = {}
+
+    def start(self, book: Any) -> None:
+        """Take up the book of recent alerts from a cut; None at the first start."""
+        # The topic is read from its beginning, so a key that never issued is not one of ours.
+        self.world.complete = True
+        if book is not None:
+            self.book.said = {k: (t, i) for k, t, i in book["said"]}
+            self.book.commanded = dict(book["commanded"])
+            self.limiter.recent.extend((t, s) for t, s in book["recent"])
+            self.limiter.active = dict(book["active"])
+
+    def dump_book(self) -> Any:
+        """What `start` takes, as JSON values."""
+        return {
+            "said": [[k, *v] for k, v in self.book.said.items()],
+            "commanded": self.book.commanded,
+            "recent": list(self.limiter.recent),
+            "active": self.limiter.active,
+        }
+
+    def take(self, topic: str, partition: int, names: list[str], offset: int) -> None:
+        """A partition is ours."""
+        self.partitions[topic, partition] = set(names)
+        self.offsets[topic, partition] = offset
+
+    def drop(self, topic: str, partition: int) -> None:
+        """A partition is no longer ours."""
+        names = self.partitions.pop((topic, partition), set())
+        self.offsets.pop((topic, partition), None)
+        world = self.world
+        for name in names:
+            world.subjects.pop(name, None)
+            self.dirty.pop(name, None)
+        world.tokens = {k: t for k, t in world.tokens.items() if t.subject not in names}
+        world.families = {k: f for k, f in world.families.items() if f.subject not in names}
+
+    def hear(self, decoded: Decoded, message: Record) -> Said | None:
+        """Score one record; what should be said of it, or None. A record sent twice is heard once."""
+        mark = hash(message.value())
+        if mark in self._heard:
+            return None
+        self._heard[mark] = None
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+        event = observation(decoded, message)
+        if event is None:
+            return None
+        verdict = score(self.world, event, self.policy, self.models)
+        name = event.subject or (f"client:{event.client_id}" if event.client_id else "?")
+        self.dirty[name] = message.partition()
+        self.partitions[message.topic(), message.partition()].add(name)
+        if event.type == TOKEN_REVOKE:
+            return None  # our own revocations, and anybody's, are knowledge, never suspicion
+        self._retrainer.offer(verdict, self.models)
+        decision = decide(event, verdict, self.policy, self.limiter, self.world.now)
+        alert = self.book.enter(event, verdict, decision, self.policy, self.world.now)
+        return None if alert is None else Said(alert, event, verdict, decision, self._audience(event))
+
+    def _audience(self, event: Observation) -> str | None:
+        """Which issuer must obey: the token's own where it is one of ours, else the one we know."""
+        known = self.policy.issuers or self.world.keys
+        if event.iss is not None and event.iss in known:
+            return event.iss
+        return self._issuer or next(iter(known), None)

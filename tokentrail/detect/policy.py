@@ -1,0 +1,131 @@
+"""Policy: what is trusted, what alerts, what revokes. Kept apart from how scores are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tokentrail.detect.settings import DEFAULTS, Settings
+from tokentrail.errors import ConfigError
+
+AUTOMATIC = frozenset(
+    (
+        "refresh_token_reuse",
+        "use_after_revoke",
+        "unknown_issuer_or_key",
+        "lifetime_over_policy",
+        "scope_widened",
+        "session_on_two_networks",
+        "success_after_attack",
+        "mfa_fatigue",
+        "leaked_credential",
+        "reported_by_user",
+    )
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Policy:
+    """Trust list, thresholds and limits. Immutable; `load` makes one from a file."""
+
+    issuers: dict[str, frozenset[str]] = field(default_factory=dict)
+    max_lifetime_seconds: float = 900.0
+    name: str = "default"
+    settings: Settings = DEFAULTS
+    low: float = 0.20
+    medium: float = 0.45
+    high: float = 0.75
+    critical: float = 0.93
+    alert_at: float = 0.45
+    revoke_at: float = 0.985  # a risk that revokes even where no automatic detection fired
+    shadow: bool = False
+    automatic: frozenset[str] = AUTOMATIC
+    protected: frozenset[str] = frozenset()
+    quiet_clients: frozenset[str] = frozenset()
+    alert_max_age_seconds: float = 300.0
+    max_subjects_per_minute: int = 20
+    max_share_of_active: float = 0.01
+    active_window_seconds: float = 600.0
+    min_share_subjects: int = 5
+    command_ack_seconds: float = 5.0
+    alert_repeat_seconds: float = 600.0
+
+    def severity(self, score: float) -> str:
+        """none, low, medium, high or critical for a risk of 0..1."""
+        if score >= self.high:
+            return "critical" if score >= self.critical else "high"
+        if score >= self.medium:
+            return "medium"
+        return "low" if score >= self.low else "none"
+
+
+SETS = ("automatic", "protected", "quiet_clients")
+
+
+def parse(document: Any) -> Policy:
+    """A policy from a decoded JSON document. Raises ConfigError naming the field that is wrong."""
+    if not isinstance(document, dict):
+        raise ConfigError("the policy must be a JSON object")
+    known = {f.name for f in fields(Policy)}
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in known:
+            continue
+        if key == "issuers":
+            values[key] = _issuers(value)
+        elif key == "settings":
+            values[key] = _settings(value)
+        elif key in SETS:
+            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+                raise ConfigError(f"policy field {key} must be a list of texts")
+            values[key] = frozenset(value)
+        elif key in ("shadow",):
+            if not isinstance(value, bool):
+                raise ConfigError(f"policy field {key} must be true or false")
+            values[key] = value
+        elif key == "name":
+            values[key] = str(value)
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"policy field {key} must be a number")
+        else:
+            values[key] = value
+    return Policy(**values)
+
+
+def _issuers(value: Any) -> dict[str, frozenset[str]]:
+    if not isinstance(value, dict):
+        raise ConfigError('policy field issuers must be an object {"ISSUER": {"kids": ["KEY ID"]}}')
+    found = {}
+    for issuer, entry in value.items():
+        kids = entry.get("kids", []) if isinstance(entry, dict) else entry
+        if not isinstance(kids, list):
+            raise ConfigError(f"policy field issuers: the kids of {issuer} must be a list")
+        found[issuer] = frozenset(str(k) for k in kids)
+    return found
+
+
+def _settings(value: Any) -> Settings:
+    if not isinstance(value, dict):
+        raise ConfigError("policy field settings must be an object")
+    known = {f.name for f in fields(Settings)}
+    unknown = sorted(set(value) - known)
+    if unknown:
+        raise ConfigError(f"policy settings not known: {', '.join(unknown)}")
+    for key, number in value.items():
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ConfigError(f"policy setting {key} must be a number")
+    return replace(DEFAULTS, **value)
+
+
+def load(path: Path | None) -> Policy:
+    """Read a policy file (JSON), or the default policy for None. Raises ConfigError."""
+    if path is None:
+        return Policy()
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"cannot read the policy file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"the policy file {path} is not JSON: {error}") from error

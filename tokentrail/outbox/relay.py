@@ -75,7 +75,7 @@ class Relay:
     def _run(self) -> None:
         for attempt in Retrying(
             retry=retry_if_exception_type(RETRYABLE),
-            wait=wait_exponential_jitter(initial=0.05, max=5, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.05, max=5, jitter=0.1),
             sleep=self._pause,
         ):
             with attempt:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -123,15 +123,22 @@ def _template(servers: Servers) -> Iterator[str]:
         _drop(servers, name)
 
 
-@pytest.fixture
-def database(servers: Servers, _template: str) -> Iterator[str]:
-    """URL (superuser) of a fresh migrated database, gone after the test."""
+@contextmanager
+def fresh_database(servers: Servers, template: str) -> Iterator[str]:
+    """URL (superuser) of a copy of a database, gone afterwards."""
     name = f"tt_test_{secrets.token_hex(6)}"
-    _create(servers, name, _template)
+    _create(servers, name, template)
     try:
         yield _url(servers, name)
     finally:
         _drop(servers, name)
+
+
+@pytest.fixture
+def database(servers: Servers, _template: str) -> Iterator[str]:
+    """URL (superuser) of a fresh migrated database, gone after the test."""
+    with fresh_database(servers, _template) as url:
+        yield url
 
 
 def _url(servers: Servers, name: str) -> str:
@@ -173,6 +180,11 @@ def settings(servers: Servers, database: str, schemas: str, tmp_path: Path) -> S
 @pytest.fixture
 def topics(settings: Settings) -> list[str]:
     """The contract's topics, empty: those of the test before are deleted and made again."""
+    return fresh_topics(settings)
+
+
+def fresh_topics(settings: Settings) -> list[str]:
+    """Delete the contract's topics where they are, and make them again."""
     client = admin(settings)
     there = set(client.list_topics(timeout=15).topics)
     old = [name for name in TOPICS if name in there]
@@ -184,19 +196,27 @@ def topics(settings: Settings) -> list[str]:
 
 
 def _await_leaders(client: AdminClient) -> None:
-    """A topic is there before its partitions take requests; wait until each says where it ends."""
+    """A topic is made before every broker knows it and takes requests; wait until each partition says where it ends."""
     deadline = time.monotonic() + 15
+    wanted: dict[TopicPartition, OffsetSpec] | None = None
+    while wanted is None or wanted:
+        try:
+            wanted = wanted or _all_partitions(client)
+            answers = client.list_offsets(wanted, request_timeout=5)
+            wanted = {at: wanted[at] for at, future in answers.items() if future.exception() is not None}
+        except KafkaException:
+            time.sleep(0.1)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"topics are not ready after 15 s: {wanted}")
+
+
+def _all_partitions(client: AdminClient) -> dict[TopicPartition, OffsetSpec]:
     described = client.describe_topics(TopicCollection(list(TOPICS)))
-    wanted = {
+    return {
         TopicPartition(name, partition.id): OffsetSpec.latest()
         for name, future in described.items()
         for partition in future.result().partitions
     }
-    while wanted:
-        answers = client.list_offsets(wanted, request_timeout=5)
-        wanted = {at: wanted[at] for at, future in answers.items() if future.exception() is not None}
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"no leader after 15 s: {sorted(wanted)}")
 
 
 @pytest.fixture

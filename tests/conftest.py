@@ -1,3 +1,3 @@
-"""What all tests share: real servers (see tests/servers.py)."""
+"""What all tests share: real servers (tests/servers.py) and a machine to break (tests/machine.py)."""
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.machine"]

@@ -66,13 +66,13 @@ def _download(item: Locked, artifact: Any, count: Count) -> None:
     """From the first repository that has it; a broken transfer is tried again with growing pauses."""
     why = "no repository is configured"
     for attempt in range(ATTEMPTS):
+        time.sleep(attempt**2)
         for base in artifact.context.remote_repos.values():
             url = f"{base}/{artifact.component.path_prefix.as_posix()}/{artifact.filename}"
             reason = _transfer(url, Path(artifact.cached_path), item, count)
             if reason is None:
                 return
             why = f"{urlsplit(base).hostname}: {reason}"
-        time.sleep(0.5 * 2**attempt)
     raise NotConnected(
         f"{item.coordinate} could not be downloaded from {why}. The first start needs this network once "
         "(later ones work offline); a mirror can be named under [repositories] in ~/.config/jgo.conf"

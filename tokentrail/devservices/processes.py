@@ -100,6 +100,7 @@ def stop(processes: Sequence[psutil.Process], sign: signal.Signals, seconds: flo
     """Ask the processes to end, wait, and kill those that did not. psutil guards against reused ids."""
     for process in processes:
         _signal(process, sign)
+        _signal(process, signal.SIGCONT)  # a frozen one hears the first signal only after this
     for process in _survivors(processes, seconds):
         _signal(process, signal.SIGKILL)
     _survivors(processes, seconds)

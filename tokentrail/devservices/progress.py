@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,7 @@ class ConsoleProgress(Progress):
             transient=True,
         )
         self._running = 0
+        self._counting = threading.Lock()
 
     def say(self, part: str, text: str) -> None:
         """Print the step, the part's name first."""
@@ -49,13 +51,15 @@ class ConsoleProgress(Progress):
         if not self._console.is_terminal:
             yield lambda _count: None
             return
-        self._bars.start()
+        with self._counting:
+            self._running += 1
+            self._bars.start()
         task = self._bars.add_task(what, total=total)
-        self._running += 1
         try:
             yield lambda count: self._bars.update(task, advance=count)
         finally:
             self._bars.remove_task(task)
-            self._running -= 1
-            if not self._running:
-                self._bars.stop()
+            with self._counting:
+                self._running -= 1
+                if not self._running:
+                    self._bars.stop()

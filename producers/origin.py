@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from tokentrail import events
 from tokentrail.errors import ConfigError
@@ -85,11 +86,19 @@ def _place(headers: Mapping[str, str]) -> dict[str, Any]:
     asn = headers.get("cloudfront-viewer-asn", "")
     return {
         "country": country if _COUNTRY.match(country) else None,
-        "city": _printable(headers.get("cloudfront-viewer-city"), 128),
+        "city": _printable(_utf8(headers.get("cloudfront-viewer-city")), 128),
         "asn": int(asn) if asn.isascii() and asn.isdigit() and int(asn) < 2**32 else None,
         "lat": _degrees(headers.get("cloudfront-viewer-latitude"), 90.0),
         "lon": _degrees(headers.get("cloudfront-viewer-longitude"), 180.0),
     }
+
+
+def _utf8(text: str | None) -> str | None:
+    """A header with bytes beyond ASCII, as the proxy meant it: servers hand headers over as Latin-1."""
+    try:
+        return unquote(text.encode("latin-1").decode()) if text else None
+    except UnicodeError:
+        return text
 
 
 def _degrees(text: str | None, bound: float) -> float | None:

@@ -29,7 +29,8 @@ def revoke_token(core: Core, client: Client, token: str, source: Mapping[str, An
         ).fetchone()
         if row is None or row[2] != client.client_id:
             return False
-        if conn.execute("select from issuer.cutoff where (target, value) = (%s, %s)", (row[0], row[1])).fetchone():
+        known = conn.execute("select 1 from issuer.cutoff where (target, value) = (%s, %s)", row[:2]).fetchone()
+        if known is not None:
             return False
         revoke(conn, core.issuer, Revocation(row[0], row[1], "revoked by its client", "client"), source=source)
     core.wake()

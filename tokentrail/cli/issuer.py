@@ -16,7 +16,11 @@ from tokentrail.cli.process import prepare
 from tokentrail.config import Settings, load_settings
 
 if TYPE_CHECKING:
+    import socket
+
     import psycopg
+
+    from producers.issuer.settings import IssuerSettings
 
 JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
@@ -58,13 +62,23 @@ def issuer(
     run_issuer(settings, identity, listener, stop)
 
 
-def run_issuer(settings: Settings, identity: str, listener: Any, stop: threading.Event) -> None:
-    """The issuer with its enforcer, until stopped."""
+def run_issuer(
+    settings: Settings,
+    identity: str,
+    listener: socket.socket,
+    stop: threading.Event,
+    *,
+    own: IssuerSettings | None = None,
+) -> None:
+    """The issuer with its enforcer, until stopped.
+
+    `own` instead of the issuer's settings from the environment.
+    """
     from consumers import revocation_enforcer
     from producers.issuer.service import IssuerService
     from tokentrail.tokens.key_list import obeyed_command_keys
 
-    service = IssuerService(settings, identity)
+    service = IssuerService(settings, identity, own)
     enforcer = revocation_enforcer.RevocationEnforcer(
         service.codec,
         identity,

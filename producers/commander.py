@@ -56,6 +56,7 @@ class Commander:
 
     def close(self) -> None:
         """Leave Kafka."""
+        self._publisher.close()
         if self._consumer is not None:
             self._consumer.close()
 

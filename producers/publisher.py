@@ -51,6 +51,11 @@ class DirectPublisher:
         if self._producer.flush(seconds):
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
+    def close(self, seconds: float = 10.0) -> None:
+        """Send what waits, then leave Kafka."""
+        self._producer.flush(seconds)
+        self._producer.close()
+
     def poll(self) -> None:
         """Serve delivery reports; called now and then by whoever publishes seldom."""
         self._producer.poll(0)

@@ -68,7 +68,7 @@ class ResourceServer:
             stop.set()
             self.feed.stop()
             self.usage.flush(everything=True)
-            self.publisher.flush()
+            self.publisher.close()
 
     def _flush(self, stop: threading.Event) -> None:
         while not stop.wait(FLUSH_SECONDS):

@@ -121,21 +121,39 @@ def jwks(keys: Sequence[SigningKey]) -> dict[str, list[Mapping[str, Any]]]:
 
 
 def from_jwks(document: Mapping[str, Any]) -> dict[str, SigningKey]:
-    """The RS256 keys of a JWK Set by kid; keys for other uses, without kid, or too weak are left out."""
-    found = {}
+    """The RS256 keys of a JWK Set by kid; keys for other uses, without kid, or too weak are left out.
+
+    Of several keys with one kid none is taken: a signature must say which key it is by (RFC 7517 section
+    4.5).
+    """
+    found: dict[str, SigningKey] = {}
+    twice: set[str] = set()
     listed = document.get("keys")
     for jwk in listed if isinstance(listed, list) else []:
         if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or not isinstance(jwk.get("kid"), str):
             continue
-        if jwk.get("use", "sig") != "sig" or jwk.get("alg", SIGNATURE_ALG) != SIGNATURE_ALG:
+        if not _may_verify(jwk):
             continue
         try:
             raw = _public_numbers(jwk).public_key()
             check_rsa(raw, "JWKS key")
         except (ConfigError, ValueError, KeyError, TypeError):
             continue
+        if jwk["kid"] in found:
+            twice.add(jwk["kid"])
         found[jwk["kid"]] = SigningKey(jwk["kid"], _rsa(raw, "sig", SIGNATURE_ALG))
-    return found
+    return {kid: key for kid, key in found.items() if kid not in twice}
+
+
+def _may_verify(jwk: Mapping[str, Any]) -> bool:
+    """RFC 7517 sections 4.2 to 4.4: what a key says it is for."""
+    operations = jwk.get("key_ops", ["verify"])
+    return (
+        jwk.get("use", "sig") == "sig"
+        and jwk.get("alg", SIGNATURE_ALG) == SIGNATURE_ALG
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
 
 
 def check_rsa(raw: rsa.RSAPublicKey | rsa.RSAPrivateKey, name: str) -> None:

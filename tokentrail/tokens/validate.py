@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from tokentrail.tokens import claims as rules
-from tokentrail.tokens.keys import CONTENT_ENC, SIGNATURE_ALG, EncryptionKey
+from tokentrail.tokens.keys import CONTENT_ENC, SIGNATURE_ALG, EncryptionKey, SigningKey
 from tokentrail.tokens.mint import JWE_REGISTRIES, JWS_REGISTRY, TYP
 from tokentrail.tokens.refusal import (
     Claimed,
@@ -33,7 +33,7 @@ SKEW = 5
 """Seconds by which another clock may differ."""
 
 _COMPACT_JWE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){4}\Z")
-_COMPACT_JWS = re.compile(rb"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}\Z")
+_COMPACT_JWS = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\Z")
 _JWE_HEADER = frozenset({"alg", "enc", "kid", "cty", "typ"})
 _JWS_HEADER = frozenset({"alg", "kid", "typ"})
 
@@ -114,10 +114,8 @@ class Validator:
         key = keys.find(header["kid"])
         if key is None:
             raise UntrustedTokenError("unknown_key", "the issuer does not publish this key", told)
-        try:
-            jws.deserialize_compact(inner, key.key, registry=JWS_REGISTRY)
-        except (JoseError, ValueError):
-            raise UntrustedTokenError("bad_signature", "the signature does not fit", told) from None
+        if verified_payload(inner, key) is None:
+            raise UntrustedTokenError("bad_signature", "the signature does not fit", told)
         accepted = Accepted(claims, header["kid"])
         self._judge(accepted)
         return accepted
@@ -133,11 +131,10 @@ class Validator:
             raise UntrustedTokenError("undecryptable", "encrypted to a key that is not ours")
         if header.get("alg") != key.alg or header.get("enc") != CONTENT_ENC:
             raise MalformedTokenError("algorithm", "not the algorithms of our key")
-        try:
-            plain = jwe.decrypt_compact(token, key.key, registry=JWE_REGISTRIES[key.alg]).plaintext
-        except (JoseError, ValueError, AssertionError):
-            raise UntrustedTokenError("undecryptable", "does not decrypt") from None
-        return plain or b""
+        plain = decrypted(token, key)
+        if plain is None:
+            raise UntrustedTokenError("undecryptable", "does not decrypt")
+        return plain
 
     def _judge(self, accepted: Accepted) -> None:
         """Rules that hold for the token's whole life (RFC 9068 section 4, RFC 8725)."""
@@ -170,6 +167,32 @@ class Validator:
                 self._cache.popitem(last=False)
             except KeyError:  # another thread was quicker
                 break
+
+
+def verified_payload(compact: bytes, key: SigningKey) -> bytes | None:
+    """The payload of a compact JWS if it is RS256 by this key, else None.
+
+    Headers are judged by the caller.
+    """
+    if not _COMPACT_JWS.match(compact):
+        return None
+    try:
+        return jws.deserialize_compact(compact, key.key, registry=JWS_REGISTRY).payload
+    except (JoseError, ValueError):
+        return None
+
+
+def decrypted(compact: str, key: EncryptionKey) -> bytes | None:
+    """The plaintext of a compact JWE in the key's own algorithm, else None.
+
+    Whatever is wrong, there is one answer: no padding oracle (RFC 8725 section 3.1, RFC 7516 section 11.5).
+    """
+    if not _COMPACT_JWE.match(compact):
+        return None
+    try:
+        return jwe.decrypt_compact(compact, key.key, registry=JWE_REGISTRIES[key.alg]).plaintext
+    except (JoseError, ValueError, AssertionError):
+        return None
 
 
 class NothingDenied:

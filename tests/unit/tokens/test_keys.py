@@ -86,6 +86,11 @@ def test_the_jwks_is_public_and_read_back(signing: keys.SigningKey) -> None:
     ]
     assert keys.from_jwks({"keys": bad}) == {}
     assert keys.from_jwks({"keys": "no"}) == {}
+    good = dict(document["keys"][0])
+    assert keys.from_jwks({"keys": [good, good]}) == {}
+    assert keys.from_jwks({"keys": [good | {"use": "enc"}]}) == {}
+    assert keys.from_jwks({"keys": [good | {"key_ops": ["encrypt"]}]}) == {}
+    assert keys.from_jwks({"keys": [good | {"alg": "PS256"}]}) == {}
 
 
 def test_an_environment_has_every_key() -> None:

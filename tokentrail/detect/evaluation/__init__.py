@@ -1,0 +1,1 @@
+"""Evaluation: labelled streams of invented worlds, and measures at a budget."""

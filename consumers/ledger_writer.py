@@ -22,6 +22,7 @@ from tokentrail.ledger.head import open_log
 from tokentrail.ledger.leaf import Draft
 from tokentrail.ledger.seal import KeyRing, master_keys
 from tokentrail.ledger.sealer import Sealer
+from tokentrail.ledger.search_key import writing_key
 from tokentrail.ledger.server_check import check_server
 from tokentrail.outbox import Relay
 from tokentrail.outbox.put import put_raw
@@ -70,7 +71,7 @@ class LedgerSink(Sink):
         if self._side is None:
             self._side = connect(self._settings, "writer", autocommit=True)
             self._ring = KeyRing(self._side, self._log_id, self._masters)
-            self._sealer = Sealer(self._ring, self._masters[0])
+            self._sealer = Sealer(self._ring, writing_key(self._side, self._log_id, self._masters))
         return claim.next_offset
 
     def lost(self, partitions: Sequence[tuple[str, int]]) -> None:  # noqa: ARG002

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     data_key: SecretStr | None = None
     command_key: SecretStr | None = None
     command_public_key: SecretStr | None = None
+    archive_dir: Path | None = None
+    retention_days: int = Field(2192, ge=1)
+    reader: str | None = None
     kafka: dict[str, str] = Field(default_factory=dict)
 
     def require(self, name: str) -> str:

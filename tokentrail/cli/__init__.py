@@ -19,6 +19,7 @@ MODULES = (
     "checkpoint",
     "evidence",
     "archive",
+    "erasure",
     "scorer",
     "alerts",
     "revoke",

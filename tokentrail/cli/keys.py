@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from tokentrail.cli.erasure import rewrap
 from tokentrail.config import load_settings
 
 
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Keys for the environment: make them, list what is set.")
     group.command()(new)
     group.command("list")(list_)
+    group.command()(rewrap)
     app.add_typer(group, name="keys")
 
 

@@ -41,8 +41,12 @@ def search(
     limit: int = typer.Option(100, min=1, max=1_000_000, help="At most so many entries, newest first."),
     format_: str = typer.Option("table", "--format", help="table, jsonl or csv."),
     json_: bool = typer.Option(False, "--json", help="The same as --format jsonl."),
+    reader: str = typer.Option(None, envvar="TOKENTRAIL_READER", help="Who reads; goes on record."),
+    purpose: str = typer.Option(None, help="What for; goes on record."),
 ) -> None:
-    """Search the ledger. What is sealed is shown where TOKENTRAIL_DATA_KEY opens it.
+    """Search the ledger, archived months included. What is sealed is shown where TOKENTRAIL_DATA_KEY opens it.
+
+    Every search is on record in the ledger itself, with the reader and the purpose.
 
     Example: tokentrail search --sub u-7f3a --from 2026-01-01 --format csv
     """
@@ -56,7 +60,7 @@ def search(
     settings = load_settings()
     query = Query.of(sub=sub, jti=jti, sid=sid, client=client, ip=ip, type=type_, from_=from_, to=to, limit=limit)
     with connect(settings, "reader") as conn:
-        entries = search_entries(conn, settings, query)
+        entries = search_entries(conn, settings, query, reader=reader, purpose=purpose)
     print_entries(entries, "jsonl" if json_ else format_)
 
 

@@ -63,7 +63,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The log's head as locked: `now` in microseconds since 1970 by the database's clock."""
+    """The log's head as locked: `now` in microseconds since 1970 by the database's clock, never going back.
+
+    Entries lie in partitions by this time; were it to go back, a month would not be one range of indexes.
+    """
 
     size: int
     chain_hash: bytes
@@ -94,7 +97,8 @@ class Appender:
     def lock_head(self, conn: Connection[TupleRow]) -> Head:
         """Lock the log's head row until the end of the transaction."""
         row = conn.execute(
-            """select size, chain_hash, key_epoch, (extract(epoch from clock_timestamp()) * 1000000)::bigint
+            """select size, chain_hash, key_epoch,
+                (extract(epoch from greatest(clock_timestamp(), updated_at)) * 1000000)::bigint
             from ledger.log where log_id = %s for update""",
             (self.log_id,),
         ).fetchone()
@@ -113,8 +117,9 @@ class Appender:
         edge, tiles = self._edge.extended([entry.leaf_hash for entry in sealed])
         self._store_tiles(conn, tiles)
         conn.execute(
-            "update ledger.log set size = %s, chain_hash = %s, root_hash = %s, updated_at = now() where log_id = %s",
-            (edge.size, chain, edge.root(), self.log_id),
+            """update ledger.log set size = %s, chain_hash = %s, root_hash = %s,
+                updated_at = timestamptz 'epoch' + %s * interval '1 microsecond' where log_id = %s""",
+            (edge.size, chain, edge.root(), head.now, self.log_id),
         )
         self._pending = (edge, chain)
         return edge.size

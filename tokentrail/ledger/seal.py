@@ -1,7 +1,7 @@
 """Bodies sealed with AES-256-GCM under a data key per subject; forgetting a subject is losing its key.
 
 Data keys are wrapped (AES Key Wrap with padding, RFC 5649) by the key of TOKENTRAIL_DATA_KEY and stored
-in ledger.data_key. Addresses and devices stay searchable by HMAC-SHA-256 under a key derived from it.
+in ledger.data_key. A subject keeps its data key when the wrapping key changes: only the wrap is made anew.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import os
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -40,16 +39,26 @@ class MasterKey:
 
     id: str
     wrapping: bytes
-    search: bytes
 
     @classmethod
     def of(cls, raw: bytes) -> MasterKey:
         """Derive the parts from 32 bytes or more of key material (RFC 5869)."""
-        return cls(hashlib.sha256(_derive(raw, "id")).hexdigest()[:16], _derive(raw, "wrap"), _derive(raw, "search"))
+        return cls(hashlib.sha256(_derive(raw, "id")).hexdigest()[:16], _derive(raw, "wrap"))
 
-    def keyed_hash(self, kind: str, text: str) -> bytes:
-        """HMAC-SHA-256 of a field for search, cut to 16 bytes."""
-        return hmac.digest(self.search, f"{kind}\0{text}".encode(), "sha256")[:16]
+    def wrap(self, key: bytes) -> bytes:
+        """RFC 5649."""
+        return aes_key_wrap_with_padding(self.wrapping, key)
+
+
+def unwrap(masters: list[MasterKey], wrapping_key: str, wrapped: bytes) -> bytes | None:
+    """The key in a wrap; None if its wrapping key is not among ours, or the wrap was changed."""
+    for master in masters:
+        if master.id == wrapping_key:
+            try:
+                return aes_key_unwrap_with_padding(master.wrapping, wrapped)
+            except InvalidUnwrap:
+                return None
+    return None
 
 
 def master_keys(settings: Settings) -> list[MasterKey]:
@@ -116,47 +125,43 @@ class KeyRing:
         return found
 
     def _load_or_make(self, subjects: list[str]) -> dict[str, tuple[int, AESGCM]]:
-        master = self._masters[0]
-        raw = os.urandom(KEY_BYTES * len(subjects))
-        wrapped = [
-            aes_key_wrap_with_padding(master.wrapping, raw[i * KEY_BYTES : (i + 1) * KEY_BYTES])
-            for i in range(len(subjects))
-        ]
-        with self._conn.transaction():
-            self._conn.execute(
-                """insert into ledger.data_key (log_id, subject, wrapping_key, wrapped)
-                select %s, n.subject, %s, n.wrapped from unnest(%s::text[], %s::bytea[]) n(subject, wrapped)
-                where not exists (select from ledger.data_key k where k.log_id = %s and k.subject = n.subject
-                                  and k.wrapping_key = %s)
-                on conflict do nothing""",
-                (self._log_id, master.id, subjects, wrapped, self._log_id, master.id),
-            )
-            rows = self._conn.execute(
-                """select subject, key_id, wrapped from ledger.data_key
-                where log_id = %s and wrapping_key = %s and subject = any(%s)""",
-                (self._log_id, master.id, subjects),
-            ).fetchall()
-        made = {
-            subject: (key_id, AESGCM(aes_key_unwrap_with_padding(master.wrapping, wrapped_key)))
-            for subject, key_id, wrapped_key in rows
-        }
-        self._by_subject.update(made)
+        """Keys that we can unwrap, the newest of each subject; new ones where there is none.
+
+        Two writers may both make one: each key stays good for what was sealed under it.
+        """
+        found = self._load(subjects)
+        missing = [subject for subject in subjects if subject not in found]
+        if missing:
+            master = self._masters[0]
+            with self._conn.transaction():
+                self._conn.execute(
+                    """insert into ledger.data_key (log_id, subject, wrapping_key, wrapped)
+                    select %s, n.subject, %s, n.wrapped from unnest(%s::text[], %s::bytea[]) n(subject, wrapped)""",
+                    (self._log_id, master.id, missing, [master.wrap(os.urandom(KEY_BYTES)) for _ in missing]),
+                )
+            found |= self._load(missing)
+        self._by_subject.update(found)
         while len(self._by_subject) > MAX_CACHED_KEYS:
             self._by_subject.popitem(last=False)
-        return made
+        return found
+
+    def _load(self, subjects: list[str]) -> dict[str, tuple[int, AESGCM]]:
+        rows = self._conn.execute(
+            """select subject, key_id, wrapping_key, wrapped from ledger.data_key
+            where log_id = %s and subject = any(%s) order by key_id""",
+            (self._log_id, subjects),
+        ).fetchall()
+        found: dict[str, tuple[int, AESGCM]] = {}
+        for subject, key_id, wrapping_key, wrapped in rows:
+            key = unwrap(self._masters, wrapping_key, wrapped)
+            if key is not None:
+                found[subject] = (key_id, AESGCM(key))
+        return found
 
     def opening_keys(self, key_ids: Iterable[int]) -> dict[int, AESGCM]:
         """Keys by id, of those that still exist and whose wrapping key is in the environment."""
-        masters = {master.id: master for master in self._masters}
         rows = self._conn.execute(
             "select key_id, wrapping_key, wrapped from ledger.data_key where key_id = any(%s)", (list(set(key_ids)),)
         ).fetchall()
-        keys = {}
-        for key_id, wrapping_key, wrapped in rows:
-            master = masters.get(wrapping_key)
-            if master is not None:
-                try:
-                    keys[key_id] = AESGCM(aes_key_unwrap_with_padding(master.wrapping, wrapped))
-                except InvalidUnwrap:
-                    continue
-        return keys
+        opened = ((key_id, unwrap(self._masters, wrapping_key, wrapped)) for key_id, wrapping_key, wrapped in rows)
+        return {key_id: AESGCM(key) for key_id, key in opened if key is not None}

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tokentrail.ledger.append import Sealed, pg_micros
 from tokentrail.ledger.leaf import Draft, commitment, leaf_bytes, leaf_hash
-from tokentrail.ledger.seal import NONCE_BYTES, SALT_BYTES, KeyRing, MasterKey, SealedBody
+from tokentrail.ledger.seal import NONCE_BYTES, SALT_BYTES, KeyRing, SealedBody
+from tokentrail.ledger.search_key import SearchKey
 
 MAX_HASHES = 50_000
 
@@ -19,22 +20,23 @@ MAX_HASHES = 50_000
 class Sealer:
     """Seals drafts under the data keys of a ring. Owned by one thread."""
 
-    def __init__(self, ring: KeyRing, master: MasterKey) -> None:
+    def __init__(self, ring: KeyRing, search: SearchKey) -> None:
         self._ring = ring
-        self._master = master
+        self._search = search
         self._hashes: dict[tuple[str, str], bytes] = {}
 
     def seal(self, drafts: list[Draft]) -> list[Sealed]:
-        """Seal a batch; entries without a subject share the log's own key."""
-        keys = self._ring.sealing_keys({draft.subject or "" for draft in drafts})
+        """Seal a batch; entries without a subject, and what the ledger says itself, share the log's own key."""
+        owners = [(draft.subject or "") if draft.topic is not None else "" for draft in drafts]
+        keys = self._ring.sealing_keys(set(owners))
         random = os.urandom((SALT_BYTES + NONCE_BYTES) * len(drafts))
         sealed = []
         at = 0
-        for draft in drafts:
+        for draft, owner in zip(drafts, owners, strict=True):
             salt = random[at : at + SALT_BYTES]
             nonce = random[at + SALT_BYTES : at + SALT_BYTES + NONCE_BYTES]
             at += SALT_BYTES + NONCE_BYTES
-            sealed.append(self._one(draft, keys[draft.subject or ""], salt, nonce))
+            sealed.append(self._one(draft, keys[owner], salt, nonce))
         return sealed
 
     def _one(self, draft: Draft, key: tuple[int, AESGCM], salt: bytes, nonce: bytes) -> Sealed:
@@ -70,5 +72,5 @@ class Sealer:
         if known is None:
             if len(self._hashes) >= MAX_HASHES:
                 self._hashes.clear()
-            known = self._hashes[kind, text] = self._master.keyed_hash(kind, text)
+            known = self._hashes[kind, text] = self._search.hash(kind, text)
         return known

@@ -1,4 +1,7 @@
-"""Bodies, where the data keys are at hand: each opens its commitment and says what its leaf says."""
+"""Bodies, where the data keys are at hand: each opens its commitment and says what its leaf says.
+
+A data key that is gone must have been forgotten on record: an entry later in the log says whose.
+"""
 
 from __future__ import annotations
 
@@ -42,28 +45,40 @@ class Bodies:
 
     def __init__(self, conn: Connection[Any], log_id: int, raw_keys: list[bytes]) -> None:
         self._log_id = log_id
-        self._search: dict[str, bytes] = {}
-        self._keys: dict[int, tuple[AESGCM | None, str]] = {}
+        self._keys: dict[int, AESGCM | None] = {}
+        # Of each subject whose data key is gone: the last entry that it sealed, and when it was forgotten.
+        self._gone: dict[str | None, int] = {}
+        self._said: dict[str | None, int] = {}
         self._schemas: dict[int, Any] = {}
         self._opened = self._forgotten = self._locked = 0
         masters = {}
         for raw in raw_keys:
             id_ = hashlib.sha256(_derive(raw, b"id")).hexdigest()[:16]
             masters[id_] = _derive(raw, b"wrap")
-            self._search[id_] = _derive(raw, b"search")
+        self._search = [
+            key
+            for wrapping_key, wrapped in conn.execute(
+                "select wrapping_key, wrapped from ledger.search_key where log_id = %s", (log_id,)
+            )
+            if (key := _unwrap(masters.get(wrapping_key), bytes(wrapped))) is not None
+        ]
         for key_id, wrapping_key, wrapped in conn.execute(
             "select key_id, wrapping_key, wrapped from ledger.data_key where log_id = %s", (log_id,)
         ):
-            self._keys[key_id] = (_unwrap(masters.get(wrapping_key), bytes(wrapped)), wrapping_key)
+            raw_key = _unwrap(masters.get(wrapping_key), bytes(wrapped))
+            self._keys[key_id] = None if raw_key is None else AESGCM(raw_key)
 
     def see(self, row: Row, leaf: Leaf, report: Report) -> None:
         """Open one body and compare."""
-        key, wrapping = self._keys.get(row.key_id or 0, (None, ""))
+        if leaf.type == "SubjectForgotten" and leaf.topic is None:
+            self._said[leaf.subject] = row.index
+        key = self._keys.get(row.key_id or 0)
         if key is None:
             if row.key_id in self._keys:
                 self._locked += 1
             else:
                 self._forgotten += 1
+                self._gone[leaf.subject if leaf.topic is not None else None] = row.index
             return
         try:
             salted = key.decrypt(row.body[:NONCE], row.body[NONCE:], leaf.commitment)
@@ -74,9 +89,9 @@ class Bodies:
             report.add("body", row.index, "the body is not the one that the leaf commits to")
             return
         self._opened += 1
-        self._compare(row, leaf, salted[SALT:], self._search.get(wrapping, b""), report)
+        self._compare(row, leaf, salted[SALT:], report)
 
-    def _compare(self, row: Row, leaf: Leaf, body: bytes, search: bytes, report: Report) -> None:
+    def _compare(self, row: Row, leaf: Leaf, body: bytes, report: Report) -> None:
         if leaf.type == "WriterSchema" and leaf.schema_id is not None:
             self._schemas[leaf.schema_id] = parse_schema(_plain(json.loads(json.loads(body)["schema"])))
             return
@@ -113,21 +128,32 @@ class Bodies:
         source = event.get("source") or {}
         for name, kind, stored in (("ip", "ip", row.ip_hash), ("device_id", "device", row.device_hash)):
             text = source.get(name)
-            expected = None if text is None else hmac.digest(search, f"{kind}\0{text}".encode(), "sha256")[:16]
-            if stored != expected:
+            if not self._hashes_to(stored, kind, text):
                 report.add("column", row.index, f"column {kind}_hash is not what the body says")
 
+    def _hashes_to(self, stored: bytes | None, kind: str, text: str | None) -> bool:
+        """Whether a keyed hash is that of the text, under one of the log's search keys."""
+        if text is None or stored is None:
+            return text is None and stored is None
+        message = f"{kind}\0{text}".encode()
+        return any(hmac.digest(key, message, "sha256")[:16] == stored for key in self._search)
+
     def finish(self, report: Report) -> None:
-        """Put the counts into the report."""
+        """Put the counts into the report, and data keys that went without a word."""
+        for subject, last in self._gone.items():
+            if self._said.get(subject, -1) < last:
+                report.add(
+                    "key_missing", last, "the data key is gone, and no entry says that its subject was forgotten"
+                )
         report.bodies_opened = self._opened
         report.bodies_forgotten = self._forgotten
         report.bodies_locked = self._locked
 
 
-def _unwrap(wrapping: bytes | None, wrapped: bytes) -> AESGCM | None:
+def _unwrap(wrapping: bytes | None, wrapped: bytes) -> bytes | None:
     if wrapping is None:
         return None
     try:
-        return AESGCM(aes_key_unwrap_with_padding(wrapping, wrapped))
+        return aes_key_unwrap_with_padding(wrapping, wrapped)
     except InvalidUnwrap:
         return None

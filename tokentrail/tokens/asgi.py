@@ -94,7 +94,11 @@ async def _refuse(send: Send, refused: TokenRefusedError) -> None:
 
 async def _answer(send: Send, status: int, challenge: str | None, error: str, description: str) -> None:
     body = json.dumps({"error": error, "error_description": description}).encode()
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
     if challenge is not None:
         headers.append((b"www-authenticate", challenge.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -136,3 +136,10 @@ def _by_subject(world: World, names: Iterable[str]) -> tuple[dict[str, list[str]
         if family.subject in wanted:
             families[str(family.subject)].append(key)
     return tokens, families
+
+
+def forget(conn: Connection) -> None:
+    """Drop the stored state, whose key is gone; the scorer builds it again from Kafka, in silence."""
+    conn.execute("delete from scorer.subject_state")
+    conn.execute("delete from scorer.population")
+    conn.execute("delete from scorer.snapshot")

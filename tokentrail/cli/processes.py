@@ -7,9 +7,11 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from consumers import scorer_state
 from tokentrail import devservices
 from tokentrail.cli.supervisor import Child, Supervisor
 from tokentrail.config import PREFIX, SERVERS, Settings
+from tokentrail.db import connect
 from tokentrail.devservices.state import open_log, prepare
 from tokentrail.tokens import make_keys
 
@@ -56,6 +58,8 @@ class Stack:
             **self._addresses(),
             **(extra or {}),
         }
+        if f"{PREFIX}DATA_KEY" in self.environment:
+            self._forget_sealed_state()
         children = [Child(kind.command, _arguments(chosen.get(kind.command))) for kind in kinds]
         self._supervisor.start(children, self.environment)
         devservices.announce(self._settings, issuer_url=self.urls.get("issuer"), web_url=self.urls.get("web"))
@@ -65,6 +69,11 @@ class Stack:
         self._supervisor.stop()
         if self.urls:
             devservices.withdraw(self._settings)
+
+    def _forget_sealed_state(self) -> None:
+        """What an earlier run sealed under its own forgotten key would stop the scorer for ever."""
+        with connect(self._settings, "scorer") as conn:
+            scorer_state.forget(conn)
 
     def pids(self) -> dict[str, int]:
         """Process ids by command."""

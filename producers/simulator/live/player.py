@@ -28,6 +28,7 @@ class Held:
     access: str = ""
     refresh: list[str] = field(default_factory=list)
     last: float = 0.0
+    good: bool = False  # something shown from this session was accepted before
     todo: deque[Action] = field(default_factory=deque)
     busy: bool = False
 
@@ -84,6 +85,11 @@ class Player:
         origin = next(a.source for a in self.plan.actions if a.session == session)
         return await self._resource.get(self._targets.path, _bearer(held.access) + edge.headers(origin))
 
+    def owners(self) -> dict[str, str]:
+        """Sessions that hold an access token, in the order they began, and the plan's name of their subject."""
+        begun = {a.session: a.actor for a in self.plan.actions if a.session in self._sessions}
+        return {session: actor for session, actor in begun.items() if self._sessions[session].access}
+
     # Order: within a session one thing after the other, sessions side by side.
 
     def _begin(self, action: Action) -> None:
@@ -131,7 +137,7 @@ class Player:
                 await self._logout(action, held)
             case Verb.STEAL:
                 victim = self._sessions.get(action.stolen, Held())
-                held.access, held.refresh = victim.access, list(victim.refresh)
+                held.access, held.refresh, held.good = victim.access, list(victim.refresh), True
             case Verb.FORGE:
                 await self._forge(action)
 
@@ -148,14 +154,14 @@ class Player:
             code = login.code() if action.outcome is Outcome.OK else "000000"
         form = f"grant_type=password&username={quote_plus(name)}&password={quote_plus(password)}"
         self.score.logins += 1
-        answer = await self._token(action, form + (f"&otp={code}" if code else ""))
+        answer = await self._token(action, form + (f"&otp={code}" if code else ""), held)
         return self._take(answer, held)
 
     async def _issue(self, action: Action, held: Held) -> None:
         form = "grant_type=client_credentials" + (f"&scope={quote_plus(WIDENED)}" if action.widen else "")
         headers = self.cast.basic[action.actor] + FORM + edge.headers(action.source)
         answer = await self._post(b"/token", headers, form)
-        self._note(action, answer)
+        self._note(action, answer, held)
         self._take(answer, held)
 
     async def _refresh(self, action: Action, held: Held) -> None:
@@ -163,7 +169,7 @@ class Player:
             if not action.attack:
                 await self._login(action, held)
             return
-        answer = await self._token(action, self._refresh_form(action, held))
+        answer = await self._token(action, self._refresh_form(action, held), held)
         if not self._take(answer, held) and not action.attack and not action.back:
             held.access, held.refresh = "", []
             await self._login(action, held)  # the session is gone: people sign in again
@@ -179,13 +185,13 @@ class Player:
         headers = _bearer(held.access) + edge.headers(action.source)
         self.score.requests += 1
         answer = await self._resource.get(self._targets.path, headers)
-        self._note(action, answer)
+        self._note(action, answer, held)
 
     async def _logout(self, action: Action, held: Held) -> None:
         if not held.refresh:
             return
         form = f"token={held.refresh[-1]}&token_type_hint=refresh_token"
-        await self._token(action, form, b"/revoke")
+        await self._token(action, form, held, b"/revoke")
 
     async def _forge(self, action: Action) -> None:
         subject, client = self.cast.logins[action.actor].subject, self.cast.clients["portal"]
@@ -196,14 +202,14 @@ class Player:
             return
         self.score.requests += 1
         headers = _bearer(token) + edge.headers(action.source)
-        self._note(action, await self._resource.get(self._targets.path, headers))
+        self._note(action, await self._resource.get(self._targets.path, headers), Held())
 
     # Requests
 
-    async def _token(self, action: Action, form: str, path: bytes = b"/token") -> Response:
+    async def _token(self, action: Action, form: str, held: Held, path: bytes = b"/token") -> Response:
         form = f"{form}&client_id={self.cast.clients[action.client]}"
         answer = await self._post(path, FORM + edge.headers(action.source), form)
-        self._note(action, answer)
+        self._note(action, answer, held)
         return answer
 
     async def _post(self, path: bytes, headers: bytes, form: str) -> Response:
@@ -222,14 +228,14 @@ class Player:
             del held.refresh[:-4]
         return True
 
-    def _note(self, action: Action, answer: Response) -> None:
-        """Counts what was refused, and whether an attacker ran into a revocation."""
+    def _note(self, action: Action, answer: Response, held: Held) -> None:
+        """Counts what was refused, and whether an attacker was let in before and is now shut out."""
         if answer.status < 400:
-            return
-        if answer.status >= 500:
+            held.good = held.good or action.verb is not Verb.LOGOUT
+        elif answer.status >= 500:
             self.score.failures[f"status {answer.status}"] += 1
         elif action.attack:
-            if b"revoked" in answer.body or b"revoked" in answer.head:
+            if held.good:
                 self.score.stopped[action.incident] = action.attack
         elif action.outcome is Outcome.OK:
             self.score.refused[f"{action.verb}: {_error(answer)}"] += 1

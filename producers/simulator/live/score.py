@@ -17,5 +17,5 @@ class Score:
     begun: dict[str, str] = field(default_factory=dict)
     """Incidents that have begun: id to attack type."""
     stopped: dict[str, str] = field(default_factory=dict)
-    """Incidents whose attacker was refused as revoked: id to attack type."""
+    """Incidents whose attacker was let in first and then shut out: id to attack type."""
     late: float = 0.0

@@ -1,0 +1,105 @@
+"""After the last action: drain, show a revoked token once more, count, prove."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from producers.simulator.live.cast import Cast
+from producers.simulator.live.player import Player
+from tokentrail.cli.demo import trial
+from tokentrail.cli.demo.books import Books, Range
+from tokentrail.cli.demo.figures import Figures
+from tokentrail.cli.demo.observer import Observer
+from tokentrail.config import Settings
+
+DRAIN_WITHIN = 40.0
+CALM_LOOKS = 4  # looks in a row, 0.25 s apart, at which nothing is under way
+SHOWN_AT_MOST = 40
+
+
+async def drain(books: Books, observer: Observer) -> bool:
+    """Until outboxes are empty, readers have read everything and every command is acknowledged; False if not."""
+    deadline, calm = time.monotonic() + DRAIN_WITHIN, 0
+    while calm < CALM_LOOKS and time.monotonic() < deadline:
+        quiet = await asyncio.to_thread(_quiet, books, observer)
+        calm = calm + 1 if quiet else 0
+        await asyncio.sleep(0.25)
+    return calm >= CALM_LOOKS
+
+
+def _quiet(books: Books, observer: Observer) -> bool:
+    if books.waiting() or observer.seen.pending():
+        return False
+    ends = observer.ends()
+    return books.behind(ends) == 0 and all(observer.positions()[place] >= end for place, end in ends.items())
+
+
+async def show_revoked(figures: Figures, player: Player, cast: Cast, observer: Observer) -> None:
+    """Presents tokens that commands revoked: the resource server must refuse one, and say "revoked" in the log."""
+    by_subject = {revoked.subject for revoked in observer.seen.revoked.values()}
+    actors = {actor for actor, login in cast.logins.items() if login.subject in by_subject}
+    sessions = [s for s, actor in player.owners().items() if actor in actors]
+    refused = 0
+    for session in sessions[-SHOWN_AT_MOST:]:
+        answer = await player.present(session)
+        refused += answer is not None and answer.status == 401
+    for _ in range(40):
+        if observer.seen.refused:
+            break
+        await asyncio.sleep(0.1)
+    figures.revoked_token_refused = refused > 0 and bool(observer.seen.refused)
+
+
+def measure(figures: Figures, player: Player, cast: Cast, books: Books, observer: Observer, from_index: int) -> None:
+    """Counts from the real parts: Kafka's offsets and records, the ledger's rows, the commands' times."""
+    seen, score = observer.seen, player.score
+    ends = observer.positions()
+    deadline = time.monotonic() + 10
+    while books.behind(ends) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    ranges = {place: Range(first, ends[place]) for place, first in observer.start_at.items()}
+    held = books.held_ids(ranges, from_index)
+    ids = set(seen.ids)
+    figures.events_published, figures.entries = len(ids), len(held)
+    figures.missing = len(ids - set(held))
+    figures.alerts = dict(seen.detections)
+    figures.commands, figures.acknowledged = len(seen.commands), len(seen.revoked.keys() & seen.commands.keys())
+    figures.enforced_ms = seen.enforced_ms()
+    _outcomes(figures, player, cast, observer)
+    if score.failures:
+        worst = ", ".join(f"{reason} ({n})" for reason, n in score.failures.most_common(3))
+        figures.notes.append(f"requests that failed: {worst}")
+    if score.late > 1:
+        figures.notes.append(f"this machine was busy: people acted up to {score.late:.1f} s late")
+
+
+def _outcomes(figures: Figures, player: Player, cast: Cast, observer: Observer) -> None:
+    """What became of each incident, and who was disturbed though nobody attacked them."""
+    actors = {login.subject: actor for actor, login in cast.logins.items()}
+    actors |= {client_id: name for name, client_id in cast.clients.items()}
+    revoked = {actors.get(command.subject or "") for command in observer.seen.commands.values()}
+    alerted = {actors.get(alert.subject or "") for alert in observer.seen.alerts}
+    victims: set[str] = set()
+    for incident, attack in player.score.begun.items():
+        touched = {a.actor for a in player.plan.actions if a.incident == incident}
+        victims |= touched
+        found = "revoked" if touched & revoked else "alerted" if touched & alerted else "not seen"
+        better = {"revoked": 2, "alerted": 1, "not seen": 0}
+        if better[found] >= better[figures.incidents.get(attack, "not seen")]:
+            figures.incidents[attack] = found
+    figures.disturbed = len({actor for actor in revoked if actor} - victims)
+
+
+def prove(figures: Figures, settings: Settings, from_index: int) -> None:
+    """Verification, then the tamper trial."""
+    report = trial.check(settings)
+    figures.verify_ok, figures.verified_entries = report.ok, report.entries
+    figures.root_hash = report.root_hash
+    for problem in report.problems[:3]:
+        figures.notes.append(f"verify: {problem.kind} at {problem.index}: {problem.detail}")
+    tried = trial.tamper(settings, from_index)
+    figures.tampered_index, figures.tamper_detected = tried.index, tried.detected
+    figures.restored_ok = tried.restored_ok
+    if tried.note:
+        figures.notes.append(tried.note)

@@ -1,0 +1,78 @@
+"""Sets the stage: the people in the issuer's tables, the processes ready, the player with its targets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+
+from producers.issuer import admin
+from producers.issuer.passwords import Passwords
+from producers.issuer.settings import IssuerSettings
+from producers.simulator.live.cast import Cast, Casting
+from producers.simulator.live.forge import Forger
+from producers.simulator.live.player import Player, Targets
+from producers.simulator.people import Population
+from producers.simulator.plan import Plan
+from tokentrail.cli.demo.books import READERS, Books
+from tokentrail.cli.processes import Stack
+from tokentrail.config import Settings
+from tokentrail.db import connect
+from tokentrail.errors import NotConnected
+from tokentrail.tokens import make_keys
+from tokentrail.tokens.keys import audience_key, pem_blocks, signing_keys
+
+AUDIENCE = "records"
+READY_WITHIN = 60.0
+
+
+def make_cast(settings: Settings, own: IssuerSettings, population: Population) -> Cast:
+    """The audience and all the people and machines, in one transaction."""
+    with connect(settings, "issuer") as conn:
+        admin.add_audience(conn, AUDIENCE, audience_public_pem(settings))
+        return Casting(conn, admin.issuer_secret(own), Passwords(own)).make(population, AUDIENCE)
+
+
+def audience_public_pem(settings: Settings) -> str:
+    """The public half of the resource server's key: what tokens are encrypted to."""
+    private = pem_blocks(settings.require("encryption_key"), "TOKENTRAIL_ENCRYPTION_KEY")[0]
+    return make_keys.public_pem(private)
+
+
+def player(settings: Settings, plan: Plan, cast: Cast, urls: dict[str, str]) -> Player:
+    """The player, with a forger who has a key of his own and, for golden tokens, the stolen signing key."""
+    issuer = settings.require("issuer")
+    to = audience_key(audience_public_pem(settings))
+    own = signing_keys(make_keys.one_line(make_keys.rsa_pem()))[0]
+    forger = Forger(issuer, AUDIENCE, to, own)
+    if settings.signing_key is not None:
+        forger.stolen = signing_keys(settings.require("signing_key"))[0]
+    return Player(plan, cast, Targets(urls["issuer"], urls["resource-server"]), forger)
+
+
+async def wait_ready(stack: Stack, books: Books) -> None:
+    """Until issuer and resource server answer and both readers have claimed partitions since the start.
+
+    Raises NotConnected naming what is not ready after a minute.
+    """
+    waiting = {name: f"{url}/health" for name, url in stack.urls.items()}
+    claimed = {schema: books.epochs(schema) for schema in READERS}
+    deadline = time.monotonic() + READY_WITHIN
+    async with httpx.AsyncClient(timeout=2) as client:
+        while waiting or claimed:
+            for name in [n for n, url in waiting.items() if await _answers(client, url)]:
+                del waiting[name]
+            for schema in [s for s, before in claimed.items() if books.epochs(s) != before]:
+                del claimed[schema]
+            if time.monotonic() > deadline:
+                names = ", ".join([*waiting, *(f"the reader of {schema}" for schema in claimed)])
+                raise NotConnected(f"not ready after {READY_WITHIN:g} s: {names}; see the logs in the state directory")
+            await asyncio.sleep(0.1)
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False

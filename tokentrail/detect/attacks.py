@@ -31,9 +31,12 @@ def read(m: Moment) -> None:
         facts.src_calm = log2(1 + tally.calm)
         facts.src_share = tally.slow / (tally.slow + tally.calm + 2.0)
         facts.stain_source = facts.src_share * min(tally.victims, 10.0) / 10.0
-    if m.event.type not in SIGN_IN:
+    if m.event.type not in SIGN_IN and m.event.type != o.TOKEN_ISSUE:
         return
     tallies, context = m.world.tallies, m.context
+    facts.net_wins = _wins(m, "net", context.net)
+    facts.asn_wins = _wins(m, "asn", context.asn)
+    facts.agent_wins = _wins(m, "agent", context.agent)
     net = tallies.get(("net", context.net))
     if net is not None and context.net >= 0:
         net.settle(m.now)
@@ -71,6 +74,15 @@ def _account(m: Moment) -> None:
         if weight >= 0.25:
             ips.add(ip)
     facts.fail_ips = float(len(ips))
+
+
+def _wins(m: Moment, kind: str, number: int) -> float:
+    """log2 of the unfamiliar successes of the last day with this key."""
+    tally = m.world.tallies.get((kind, number)) if number >= 0 else None
+    if tally is None:
+        return 0.0
+    tally.settle(m.now)
+    return log2(1 + tally.wins)
 
 
 def _surge(m: Moment, kind: str, number: int) -> float:
@@ -117,8 +129,8 @@ def write(m: Moment) -> None:
             continue
         tally = tallies.get(key)
         if tally is None:
-            if not failed:
-                continue  # a key without failures needs no tally
+            if not failed and (weight < 0.25 or key[0] in ("client", "all")):
+                continue  # a key with nothing odd needs no tally
             tally = tallies[key] = Tally(now)
         _count(tally, m, failed)
 

@@ -114,7 +114,7 @@ def _automatic(verdict: Verdict, policy: Policy) -> str | None:
     for finding in verdict.findings:
         if may_revoke(finding, policy):
             return finding.detection.target
-    return "session" if verdict.score >= policy.revoke_at else None
+    return "session" if "risk" in policy.automatic and verdict.score >= policy.revoke_at else None
 
 
 def may_revoke(finding: Finding, policy: Policy) -> bool:

@@ -42,6 +42,11 @@ class Facts:
     rare_agent: float = 0.0
     homes: float = 0.0  # log2(1 + subjects at home on this address)
     homes_asn: float = 0.0
+    asn_tools: float = 0.0  # share of the ASN's sightings that are services: a hosting network
+    asn_spread: float = 0.0  # log2 of the countries the ASN shows: a VPN
+    parallel: float = 0.0  # 1 where the subject is active in its own place at this very time
+    mfa_skipped: float = 0.0  # how usual the second factor is for the subject that gave none now
+    token_age: float = 0.0  # log2(1 + minutes since the token was issued)
     tool: float = 0.0  # a tool where the subject is a person
     # journeys
     km: float = 0.0  # log2(1 + kilometres) since the last place
@@ -70,6 +75,9 @@ class Facts:
     agent_surge: float = 0.0
     client_surge: float = 0.0
     all_surge: float = 0.0
+    net_wins: float = 0.0  # unfamiliar successes of other subjects from here, lately
+    asn_wins: float = 0.0
+    agent_wins: float = 0.0
     device_slow: float = 0.0
     device_subjects: float = 0.0
     # the token and its family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log2
 
+from tokentrail.detect import observation as o
 from tokentrail.detect.baseline import surprise
 from tokentrail.detect.geo import distance_km
 from tokentrail.detect.moment import Moment
@@ -37,7 +38,7 @@ def read(m: Moment) -> None:
     else:
         facts.new_ip = facts.new_net = facts.new_asn = facts.new_country = facts.new_city = CANNOT_TELL
         facts.new_agent = facts.new_browser = facts.new_system = facts.new_device = CANNOT_TELL
-    facts.unfamiliar = unfamiliar(subject, context)
+    facts.unfamiliar = unfamiliar(subject, context, (m.now - m.world.start) / DAY)
     words = m.world.vocabulary
     if words.total > 50:
         facts.rare_asn = words.rarity(context.asn)
@@ -47,10 +48,31 @@ def read(m: Moment) -> None:
         facts.homes = log2(1 + words.users[context.ip])
     if context.asn >= 0:
         facts.homes_asn = log2(1 + words.users[context.asn])
+        net = m.world.networks.get(context.asn)
+        if net is not None:
+            facts.asn_tools = net[1] / (net[0] + 4.0)
+        exits = m.world.exits.get(context.asn)
+        if exits is not None and len(exits) > 1:
+            facts.asn_spread = log2(len(exits))
     facts.service = float(subject.tool)
+    if facts.unfamiliar >= 0.25 and subject.at_home:
+        facts.parallel = max(0.0, 1.0 - (m.now - subject.at_home) / 3_600.0)
+    _second_factor(m)
     if m.agent.tool and not subject.tool and not (context.agent >= 0 and context.agent in seen):
         facts.tool = 1.0 if subject.n else CANNOT_TELL
     _journey(m)
+
+
+def _second_factor(m: Moment) -> None:
+    """At issuing: does a subject that always gives a second factor give none?"""
+    subject = m.subject
+    if m.event.type == o.TOKEN_ISSUE:
+        given = m.now - subject.mfa_at < 600.0 and subject.mfa_at > 0.0
+        if not given:
+            m.facts.mfa_skipped = subject.mfa_rate
+        subject.mfa_rate += 0.1 * (float(given) - subject.mfa_rate)
+    elif m.event.type == o.MFA_SUCCESS:
+        subject.mfa_at = m.now
 
 
 def _new(seen: dict[int, int], number: int) -> float:
@@ -69,11 +91,12 @@ def _hour(subject: Subject, now: float) -> float:
     return 1.0 - min(1.0, (near + 1.0) / (best * 0.5 + 1.0))
 
 
-def unfamiliar(subject: Subject, context: Context) -> float:
+def unfamiliar(subject: Subject, context: Context, age_days: float = 0.0) -> float:
     """How little of the context the subject is known for: 0 its own device or address, 1 nothing."""
     seen = subject.seen
     if subject.n == 0:
-        return 0.6
+        # Once the stream has run for days, nobody's name is a stranger's name.
+        return 0.4 + 0.4 * min(1.0, age_days / 5.0)
     if context.device >= 0 and context.device in seen:
         return 0.0 if context.country < 0 or context.country in seen else 0.2
     machine = context.system < 0 or (context.system in seen and context.browser in seen)
@@ -108,12 +131,30 @@ def _journey(m: Moment) -> None:
     m.facts.speed = log2(1 + km / hours)
 
 
+def _network(m: Moment) -> None:
+    """Which ASNs carry services, and which show themselves in many countries."""
+    world, context = m.world, m.context
+    if m.event.type not in (o.LOGIN_SUCCESS, o.TOKEN_ISSUE):
+        return
+    net = world.networks.setdefault(context.asn, [0.0, 0.0])
+    net[0] += 1.0
+    net[1] += float(m.agent.tool)
+    if context.country >= 0:
+        exits = world.exits.setdefault(context.asn, set())
+        if len(exits) < 32:
+            exits.add(context.country)
+
+
 def write(m: Moment) -> None:
     """Move the subject's place and learn which ASNs are exits of a VPN or a carrier."""
     subject, context = m.subject, m.context
     subject.last = m.now
     if not m.event.success:
         return  # a stranger's failure says nothing about where the subject is
+    if m.facts.unfamiliar < 0.25 and subject.n:
+        subject.at_home = m.now
+    if context.asn >= 0:
+        _network(m)
     if m.agent.tool and subject.n == 0:
         subject.tool = True
     if context.lat is None or context.lon is None:

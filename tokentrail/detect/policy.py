@@ -22,6 +22,7 @@ AUTOMATIC = frozenset(
         "mfa_fatigue",
         "leaked_credential",
         "reported_by_user",
+        "risk",  # a risk of revoke_at or more without any of the above
     )
 )
 
@@ -39,7 +40,7 @@ class Policy:
     high: float = 0.75
     critical: float = 0.93
     alert_at: float = 0.45
-    revoke_at: float = 0.985  # a risk that revokes even where no automatic detection fired
+    revoke_at: float = 0.995
     shadow: bool = False
     automatic: frozenset[str] = AUTOMATIC
     protected: frozenset[str] = frozenset()

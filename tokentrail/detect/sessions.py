@@ -43,6 +43,7 @@ def _binding(m: Moment) -> None:
         agent, device, known = token.agent, token.device, [token.context, token.last_context]
         facts.switches = log2(1 + token.switches)
         facts.stain_token = token.risk
+        facts.token_age = log2(1 + (m.now - token.issued) / 60.0)
     elif family is not None and family.context is not None:
         agent, device, known = family.agent, None, [family.context]
     else:

@@ -74,7 +74,7 @@ def dump_subject(world: World, s: Subject) -> Plain:
         "refused": s.refused,
         "risk": None if s.risk is None else
                 [[[_value(world, k) for k in key], *at] for key, at in s.risk.items()],
-        "uses": _rate(s.uses), "issues": _rate(s.issues),
+        "home": s.at_home, "mfa": [s.mfa_at, s.mfa_rate], "uses": _rate(s.uses), "issues": _rate(s.issues),
     }  # fmt: skip
 
 
@@ -97,6 +97,8 @@ def load_subject(world: World, p: Plain) -> Subject:
     subject.refused = p["refused"]
     if p["risk"] is not None:
         subject.risk = {_key(world, key): (value, at) for key, value, at in p["risk"]}
+    subject.at_home = p["home"]
+    subject.mfa_at, subject.mfa_rate = p["mfa"]
     subject.uses, subject.issues = _load_rate(p["uses"]), _load_rate(p["issues"])
     return subject
 
@@ -165,6 +167,8 @@ def dump_population(world: World) -> Plain:
         "sources": [[words.text[k], _tally(s.tally)] for k, s in world.sources.items()],
         "tallies": [[k, _value(world, n) if k != "all" else None, _tally(t)] for (k, n), t in world.tallies.items()],
         "hops": [[_value(world, k), h] for k, h in world.hops.items()],
+        "networks": [[_value(world, k), n] for k, n in world.networks.items()],
+        "exits": [[_value(world, k), [_value(world, c) for c in found]] for k, found in world.exits.items()],
         "keys": {k: sorted(kids) for k, kids in world.keys.items()},
         "revoked": [[*k, at] for k, at in world.revoked.items()],
         "clients": [[k, c.first, c.n, c.scopes, [[_value(world, n), x] for n, x in c.nets.items()], _rate(c.issues)]
@@ -187,6 +191,8 @@ def load_population(world: World, p: Plain) -> None:
     world.sources = {words.id(v.IP, ip): Source(_load_tally(t)) for ip, t in p["sources"]}
     world.tallies = {(k, 0 if k == "all" else _number(world, n)): _load_tally(t) for k, n, t in p["tallies"]}
     world.hops = {_number(world, k): h for k, h in p["hops"]}
+    world.networks = {_number(world, k): n for k, n in p["networks"]}
+    world.exits = {_number(world, k): {_number(world, c) for c in found} for k, found in p["exits"]}
     world.keys = {k: set(kids) for k, kids in p["keys"].items()}
     world.revoked = {(kind, value): at for kind, value, at in p["revoked"]}
     for name, first, n, scopes, nets, rate in p["clients"]:

@@ -9,6 +9,7 @@ from tokentrail.detect.windows import Rate, Tally
 
 DAY = 86_400.0
 MAX_RECENT = 48
+MAX_LEAP = 400 * DAY
 
 
 @dataclass(slots=True)
@@ -65,6 +66,9 @@ class Subject:
     issues: Rate | None = None
     scopes: dict[int, set[str]] | None = None
     tool: bool = False
+    at_home: float = 0.0  # when it was last seen in its own place
+    mfa_at: float = 0.0
+    mfa_rate: float = 0.0
 
 
 @dataclass(slots=True)
@@ -139,6 +143,8 @@ class World:
         self.clients: dict[str, Client] = {}
         self.tallies: dict[tuple[str, int], Tally] = {}
         self.hops: dict[int, list[float]] = {}  # asn -> [arrivals, arrivals too fast to be a journey]
+        self.networks: dict[int, list[float]] = {}  # asn -> [sightings, sightings of services]
+        self.exits: dict[int, set[int]] = {}  # asn -> countries it shows
         self.devices: dict[int, dict[str, float]] = {}
         self.keys: dict[str, set[str]] = {}  # issuer -> key ids seen at issuing
         self.revoked: dict[tuple[str, str], float] = {}  # (target, value) -> when
@@ -155,8 +161,8 @@ class World:
         if self.events == 0:
             self.now = self.start = ts
         elif ts > self.now:
-            if ts - self.now > DAY and not (self.leap and ts >= self.leap - 3_600.0):
-                self.leap = ts  # a clock set wrong, or a quiet weekend: the next event tells
+            if ts - self.now > MAX_LEAP and not (self.leap and ts >= self.leap - 3_600.0):
+                self.leap = ts  # a clock set wrong: one event must not age all state, the next one tells
             else:
                 self.now = ts
                 self.leap = 0.0

@@ -27,6 +27,8 @@ def _travel(m: Moment) -> Answer:
     words = f"{int(km):,} km from the last place within {minutes} min"
     if facts.hub >= s.hub_share:
         return 0.05, words + "; the network is known as a far exit (VPN, relay or carrier)"
+    if facts.unfamiliar < 0.25:
+        return None  # the subject's own machine or address: the network moved
     if facts.new_device == 0.0 and m.context.device >= 0:
         return 0.1, words + ", on the subject's own device"
     strange = facts.unfamiliar

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from tokentrail.detect.evaluation.geography import TOOLS, City, Geography, Spot
 from tokentrail.detect.evaluation.people import Device, Person, new_device
@@ -217,7 +218,8 @@ class Attackers:
         """Tokens of a key or an issuer that is not ours, or that live too long."""
         rng = self.rng
         spot, device = self._spot(victim, stealth), self._device(victim, stealth)
-        forged = rng.choice(({"iss": "https://login.example.evil"}, {"kid": "k9"}, {"exp": ts + 30 * DAY}))
+        ways: list[dict[str, Any]] = [{"iss": "https://login.example.evil"}, {"kid": "k9"}, {"exp": ts + 30 * DAY}]
+        forged = rng.choice(ways)
         for _ in range(rng.randint(1, 12)):
             s = Session(victim.name, victim.clients[0], "", f"t{rng.getrandbits(48):012x}", 0, "records.read admin",
                         spot, device, ts + 600)  # fmt: skip

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from tokentrail import events
 from tokentrail.errors import ConfigError
+from tokentrail.phi import scrub
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_AGENT_CHARS = 512
@@ -45,7 +46,7 @@ class Origin:
             known |= _place(headers)
         known["user_agent"] = _printable(headers.get("user-agent"), MAX_AGENT_CHARS)
         device = headers.get("x-device-id", "")
-        known["device_id"] = device if _DEVICE.match(device) else None
+        known["device_id"] = device if _DEVICE.match(device) and scrub(device) == device else None
         return events.source(**known)
 
     def _is_trusted(self, address: str | None) -> bool:
@@ -113,4 +114,4 @@ def _printable(text: str | None, limit: int) -> str | None:
     """Text without control characters: it will stand in a log, a page and a CSV file one day."""
     if not text:
         return None
-    return "".join(c if c.isprintable() else " " for c in text[:limit]).strip() or None
+    return scrub("".join(c if c.isprintable() else " " for c in text[:limit])).strip() or None

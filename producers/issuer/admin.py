@@ -12,8 +12,9 @@ import psycopg
 from psycopg import Connection
 
 from producers.issuer.passwords import new_totp_secret
-from producers.issuer.secret import IssuerSecret, token_hash
+from producers.issuer.secret import VARIABLE, IssuerSecret, token_hash
 from producers.issuer.settings import IssuerSettings
+from tokentrail.credentials import resolve
 from tokentrail.errors import ConfigError, Refused
 from tokentrail.tokens import claims as rules
 from tokentrail.tokens.keys import audience_key
@@ -60,7 +61,7 @@ def issuer_secret(settings: IssuerSettings) -> IssuerSecret:
     """
     if settings.issuer_secret is None:
         raise ConfigError("issuer_secret is not known: set TOKENTRAIL_ISSUER_SECRET (`tokentrail keys new`)")
-    return IssuerSecret(settings.issuer_secret.get_secret_value())
+    return IssuerSecret(resolve(settings.issuer_secret.get_secret_value(), VARIABLE))
 
 
 def add_audience(

@@ -26,6 +26,7 @@ MIN_JTI_CHARS = 22
 
 _OPAQUE = re.compile(r"[A-Za-z0-9_-]{16,128}\Z")
 _RUN_OF_LETTERS = re.compile(r"[a-z]{9,}|[A-Z][a-z]{6,}")
+_RUN_OF_DIGITS = re.compile(r"\d[\d_-]{5,}\d")
 _DATE = re.compile(r"(?:19|20)\d\d[-_]?(?:0[1-9]|1[0-2])[-_]?(?:0[1-9]|[12]\d|3[01])(?!\d)")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}\Z")
 _ID = re.compile(r"[A-Za-z0-9._:~/-]{1,255}\Z")
@@ -51,7 +52,7 @@ def is_opaque(subject: str) -> bool:
     letters = sum(c.isalpha() for c in subject)
     if digits < 2 or letters < 4 or _RUN_OF_LETTERS.search(subject):
         return False
-    return _is_uuid(subject) or not _DATE.search(subject)
+    return _is_uuid(subject) or not (_DATE.search(subject) or _RUN_OF_DIGITS.search(subject))
 
 
 def _is_uuid(text: str) -> bool:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from joserfc.jwk import OKPKey, RSAKey
 
+from tokentrail.credentials import resolve
 from tokentrail.errors import ConfigError
 
 MIN_RSA_BITS = 2048
@@ -172,7 +173,7 @@ def check_rsa(raw: rsa.RSAPublicKey | rsa.RSAPrivateKey, name: str) -> None:
 
 def pem_blocks(setting: str, name: str) -> list[str]:
     """The PEM blocks in a setting, from PEM, PEM with \\n for line ends, or base64 of either."""
-    text = setting.strip()
+    text = resolve(setting, name).strip()
     if "-----BEGIN" not in text:
         try:
             text = base64.b64decode(re.sub(r"\s+", "", text), validate=True).decode("ascii")

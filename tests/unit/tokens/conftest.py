@@ -36,6 +36,6 @@ def decryption(audience_pem: str) -> list[keys.EncryptionKey]:
     return keys.decryption_keys(audience_pem)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def minter(signing: keys.SigningKey) -> Minter:
     return Minter(ISSUER, signing)

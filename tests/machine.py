@@ -98,7 +98,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with pytest.MonkeyPatch.context() as patch:
         for name in given:
             patch.delenv(name)
-        machine = Machine(tmp_path_factory.mktemp("devservices") / "state")
+        machine = Machine(tmp_path_factory.mktemp("devservices") / "Zürich, state of")
         try:
             yield machine
         finally:

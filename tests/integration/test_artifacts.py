@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import signal
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.machine import Machine
+from tests.machine import PROGRAM, Machine
 from tokentrail.devservices import maven
 from tokentrail.devservices.artifacts import Locked, locked
 from tokentrail.devservices.progress import Progress
@@ -99,6 +102,45 @@ def test_up_without_network_and_cache_is_one_line_and_leaves_nothing_running(tmp
     assert "offline" in last
     assert "Traceback" not in done.stderr
     assert fresh.processes() == []
+
+
+def test_ctrl_c_ends_a_download_and_what_was_started(tmp_path: Path) -> None:
+    """A repository that never finishes sending: nobody should have to wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        config = tmp_path / "jgo.conf"
+        config.write_text(f"[repositories]\ncentral = http://127.0.0.1:{server.getsockname()[1]}\n")
+        fresh = Machine(tmp_path / "state")
+        fresh.env |= {"XDG_CACHE_HOME": str(tmp_path), "M2_REPO": str(tmp_path), "JGO_CONFIG_FILE": str(config)}
+        with subprocess.Popen(  # noqa: S603
+            [*PROGRAM, "up"], env=fresh.env, stderr=subprocess.PIPE, text=True
+        ) as starting:
+            drips = [threading.Thread(target=_drip, args=(server,)) for _ in range(5)]
+            for drip in drips:
+                drip.start()
+            while not fresh.processes():
+                time.sleep(0.05)
+            starting.send_signal(signal.SIGINT)
+            _, words = starting.communicate(timeout=60)
+        assert starting.returncode != 0
+        assert "Traceback" not in words
+        assert fresh.processes() == []
+        server.close()
+        for drip in drips:
+            drip.join()
+
+
+def _drip(server: socket.socket) -> None:
+    """Answer one request with 300 KB a second for ever."""
+    try:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            while True:
+                connection.sendall(b"x" * 150_000)
+                time.sleep(0.5)
+    except OSError:
+        return
 
 
 def test_the_lock_names_exact_versions_of_both_programs() -> None:

@@ -22,7 +22,8 @@ JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfD
 JVM_QUIET = ("-Djava.awt.headless=true", "-Djava.net.preferIPv4Stack=true")
 
 # Quick consumers: no wait for a group's first rebalance, and time-outs may be set low enough (1 s) that
-# a killed member is noticed in seconds, by the classic protocol and by KIP-848.
+# a killed member is noticed in seconds, by the classic protocol and by KIP-848. The log directory is named
+# from the working directory: commas and letters outside Latin-1 mean something else in this file.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -31,7 +32,7 @@ controller.quorum.voters=1@{host}:{controller}
 listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}
 advertised.listeners=PLAINTEXT://{host}:{client}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
+log.dirs=data
 auto.create.topics.enable=false
 num.partitions=1
 default.replication.factor=1
@@ -85,13 +86,13 @@ def _match(state: State) -> Match:
 def _launch(state: State, ports: Ports, progress: Progress) -> Launch:
     home = state.part("kafka")
     config, logging = home / "server.properties", home / "log4j2.properties"
-    write_private(config, PROPERTIES.format(host=LOOPBACK, data=home / "data", **ports))
+    write_private(config, PROPERTIES.format(host=LOOPBACK, **ports))
     write_private(logging, LOGGING)
     class_path = f"{artifacts.kafka_jars(progress)}/*"
     scratch = home / "tmp"  # native compression libraries are unpacked here; /tmp may forbid execution
     scratch.mkdir(exist_ok=True)
     flags = [*JVM, *JVM_QUIET, f"-Djava.io.tmpdir={scratch}", f"-Dlog4j2.configurationFile={logging}"]
-    if not (home / "formatted").exists():
+    if not ((home / "formatted").exists() and (home / "data" / "meta.properties").exists()):
         _format(home, [str(java()), *flags, "-cp", class_path], config)
     argv = [str(java()), *flags, _marker(state), "-cp", class_path, "kafka.Kafka", str(config)]
     return Launch(argv=argv, log=open_log(state, "kafka"), cwd=home)

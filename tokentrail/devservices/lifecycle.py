@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,12 +71,14 @@ class _Starter:
         return not self._started
 
     def run(self) -> dict[str, str]:
-        """Addresses of the three servers. A failure is raised when all have tried, and leaves none it started."""
-        with ThreadPoolExecutor(3) as pool:
+        """Addresses of the three servers. A failure, or Ctrl-C, leaves nothing running that this started."""
+        pool = ThreadPoolExecutor(3)
+        try:
             broker = pool.submit(self._kafka)
             database = pool.submit(self._postgres)
             schemas = pool.submit(self._registry, database)
-        try:
+            attempts: tuple[Future[Any], ...] = (broker, database, schemas)
+            wait(attempts)
             ports = database.result()  # first: without it the registry only repeats its failure
             return {
                 "database_url": self._given.get("database_url") or postgres.url(self._state, ports),
@@ -84,9 +86,13 @@ class _Starter:
                 "schema_registry_url": schemas.result(),
             }
         except BaseException:
+            self._progress.cancel()
+            pool.shutdown()
             for part in reversed(self._started):
                 halt(part, self._state)
             raise
+        finally:
+            pool.shutdown()
 
     def _kafka(self) -> str:
         return self._given.get("kafka_bootstrap") or kafka.bootstrap(self._ensure(kafka.PART))

@@ -11,24 +11,22 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext
 from jgo.util import http
 
 from tokentrail.devservices.artifacts import Locked
-from tokentrail.devservices.progress import Progress
+from tokentrail.devservices.progress import Count, Progress
 from tokentrail.errors import NotConnected
 
 ATTEMPTS = 3
 CHUNK = 1 << 18
-Count = Callable[[int], None]
 
 
 def fetch(name: str, wanted: Sequence[Locked], progress: Progress) -> list[Path]:
@@ -64,6 +62,7 @@ def _sha256(path: Path) -> str:
 
 def _download(item: Locked, artifact: Any, count: Count) -> None:
     """From the first repository that has it; a broken transfer is tried again with growing pauses."""
+    count(0)  # raises when nobody waits any more
     why = "no repository is configured"
     for attempt in range(ATTEMPTS):
         time.sleep(attempt**2)
@@ -85,7 +84,7 @@ def _transfer(url: str, target: Path, item: Locked, count: Count) -> str | None:
     handle, draft_name = tempfile.mkstemp(prefix=".download-", dir=target.parent)
     draft, got, digest = Path(draft_name), 0, hashlib.sha256()
     try:
-        with os.fdopen(handle, "wb") as file, http.get(url, stream=True, timeout=(10, 60)) as response:
+        with os.fdopen(handle, "wb") as file, http.get(url, stream=True, timeout=(10, 20)) as response:
             if response.status_code != 200:
                 return f"HTTP {response.status_code}"
             for chunk in response.iter_content(CHUNK):
@@ -97,7 +96,7 @@ def _transfer(url: str, target: Path, item: Locked, count: Count) -> str | None:
             return f"{got} bytes came that do not match the recorded SHA-256"
         draft.chmod(0o644)
         draft.replace(target)
-    except requests.RequestException as error:
+    except OSError as error:  # of the network (all of requests' errors are such) or of the disk
         return _short(error)
     else:
         return None

@@ -11,8 +11,10 @@ from typing import Any
 from tokentrail.devservices import processes
 from tokentrail.devservices.progress import Progress
 from tokentrail.devservices.state import State, prepare_part, record
+from tokentrail.errors import TokentrailError
 
 Ports = Mapping[str, int]
+PORT_ATTEMPTS = 3  # between the choice of a free port and its use another program may take it
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,19 @@ def ensure(part: Part, state: State, progress: Progress) -> Running:
         return found
     prepare_part(state, part.name)
     halt(part, state)
-    ports = processes.choose_ports(part.port_names, record(state, part.name).get("ports") or {})
+    wanted = record(state, part.name).get("ports") or {}
+    for _ in range(PORT_ATTEMPTS):
+        ports = processes.choose_ports(part.port_names, wanted)
+        try:
+            return _start(part, state, ports, progress)
+        except TokentrailError:
+            wanted = processes.choose_ports(part.port_names, ports)
+            if wanted == ports:  # not for want of a port
+                raise
+    raise TokentrailError(f"{part.label} found its ports taken {PORT_ATTEMPTS} times: try again")
+
+
+def _start(part: Part, state: State, ports: dict[str, int], progress: Progress) -> Running:
     launch = part.launch(state, ports, progress)
     progress.say(part.label, "starting")
     began = time.monotonic()

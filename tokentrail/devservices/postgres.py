@@ -19,7 +19,7 @@ from tokentrail.devservices.part import Part, Ports
 from tokentrail.devservices.postgres_user import Account
 from tokentrail.devservices.processes import LOOPBACK, Launch, Match, base_environment
 from tokentrail.devservices.progress import Progress
-from tokentrail.devservices.state import State, open_log, password
+from tokentrail.devservices.state import State, has_password, open_log, password
 from tokentrail.errors import TokentrailError
 
 SUPERUSER = "postgres"
@@ -79,6 +79,11 @@ def _launch(state: State, ports: Ports, progress: Progress) -> Launch:
     if account is not None and home.stat().st_uid != account.uid:
         os.chown(home, account.uid, account.gid)
     data = _data(state)
+    if data.exists() and not has_password(state, SUPERUSER):
+        raise TokentrailError(
+            f"{state.passwords} no longer holds the password of {data}: bring the file back, or remove {home} "
+            "to begin with an empty database"
+        )
     if not data.exists():
         progress.say("Postgres", "creating its data directory")
         _create(state, programs, account)

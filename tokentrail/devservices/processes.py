@@ -69,7 +69,7 @@ def base_environment() -> dict[str, str]:
     Keys and passwords that the caller was given do not reach a process that has no use for them.
     """
     kept = ("PATH", "TZ", "TMPDIR")
-    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
+    return {"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in kept if name in os.environ}}
 
 
 def find(match: Match, hint: int | None) -> list[psutil.Process]:

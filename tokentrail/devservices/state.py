@@ -35,6 +35,11 @@ class State:
         """Output of the services, one file each, older starts beside it."""
         return self.root / "logs"
 
+    @property
+    def passwords(self) -> Path:
+        """Generated passwords of the database's roles, mode 0600."""
+        return self.root / "passwords.json"
+
     def part(self, name: str) -> Path:
         """Directory of one service: kafka, postgres or registry."""
         return self.root / name
@@ -127,9 +132,14 @@ def record(state: State, name: str) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
+def has_password(state: State, role: str) -> bool:
+    """Whether the role's password has been generated before and is still there."""
+    return role in read_json(state.passwords)
+
+
 def password(state: State, role: str) -> str:
     """The generated password of a database role, made at first use and kept with mode 0600."""
-    path = state.root / "passwords.json"
+    path = state.passwords
     known = read_json(path)
     if role not in known:
         known[role] = secrets.token_urlsafe(24)

@@ -10,6 +10,7 @@ import psycopg
 from tokentrail.config import Settings
 from tokentrail.db import connect
 from tokentrail.errors import Refused
+from tokentrail.ledger.archive.hashes import clear_archived
 from tokentrail.ledger.drafts import own
 from tokentrail.ledger.own_entry import SUBJECT_FORGOTTEN, append_own, find_log
 
@@ -18,7 +19,7 @@ CLEAR_AT_ONCE = 5000
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was done: data keys deleted, the entry that says so, keyed hashes cleared in the table."""
+    """What was done: data keys deleted, the entry that says so, keyed hashes cleared, archived months included."""
 
     keys: int
     index: int
@@ -49,7 +50,7 @@ def forget(
         index = append_own(conn, settings, log_id, [said])
         conn.commit()
         cleared = _clear(conn, log_id, subject, progress)
-    return Forgotten(keys, index, cleared)
+    return Forgotten(keys, index, cleared + clear_archived(settings, subject))
 
 
 def _clear(conn: psycopg.Connection, log_id: int, subject: str, progress: Callable[[int], None]) -> int:

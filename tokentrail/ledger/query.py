@@ -28,7 +28,7 @@ class Query:
         """From text as typed. Raises Refused naming the option that does not parse."""
         for name in ("from_", "to"):
             if given.get(name):
-                given[name] = _time(name.rstrip("_"), given[name])
+                given[name] = parse_time(name.rstrip("_"), given[name])
         return cls(**given)
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,7 +52,8 @@ class Query:
         return "".join(f" and {clause}" for clause, _ in asked), [value for _, value in asked]
 
 
-def _time(option: str, text: str) -> datetime:
+def parse_time(option: str, text: str) -> datetime:
+    """An aware time; UTC where the text names no zone. Raises Refused naming the option."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

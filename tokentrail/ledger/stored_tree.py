@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import Connection
 
 from tokentrail.errors import Refused
-from tokentrail.ledger.proofs import Node, consistency_ranges, hashes_of, inclusion_ranges
+from tokentrail.ledger.proofs import Node, Range, consistency_ranges, hashes_of, inclusion_ranges
 from tokentrail.ledger.tree import TILE_WIDTH, fold
 
 HASH = 32
@@ -36,6 +36,10 @@ class StoredTree:
     def consistency(self, old: int, new: int) -> list[bytes]:
         """RFC 9162 section 2.1.4. Raises ValueError for old > new."""
         return hashes_of(consistency_ranges(old, new), self._nodes)
+
+    def subtrees(self, ranges: list[Range]) -> list[bytes]:
+        """The hash over each range of leaves; each must fall into perfect subtrees (see proofs)."""
+        return hashes_of(ranges, self._nodes)
 
     def tile(self, level: int, n: int, width: int) -> bytes:
         """The first `width` hashes of a tile, one after the other."""

@@ -38,7 +38,7 @@ def checkpoint(
     from tokentrail.errors import NotFound
     from tokentrail.ledger.checkpoints import newest
     from tokentrail.ledger.notes import load_note_key
-    from tokentrail.ledger.prove import log_of
+    from tokentrail.ledger.own_entry import find_log
 
     settings = load_settings()
     if vkey and settings.checkpoint_key is not None:
@@ -46,7 +46,7 @@ def checkpoint(
         typer.echo(load_note_key(secret, settings.ledger_origin, "TOKENTRAIL_CHECKPOINT_KEY").vkey)
         return
     with connect(settings, "reader", autocommit=True) as conn:
-        log_id, _ = log_of(conn, settings.ledger_origin)
+        log_id = find_log(conn, settings.ledger_origin)
         found = newest(conn, log_id)
     if found is None:
         raise NotFound("no checkpoint is signed yet: start `tokentrail checkpointer`")

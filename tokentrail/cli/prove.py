@@ -49,14 +49,16 @@ def prove(
 def _prove(settings: Settings, event_id: UUID | None, index: int | None, wait: float) -> Proved:
     from tokentrail.db import connect
     from tokentrail.errors import NotFound
-    from tokentrail.ledger.prove import index_of, log_of, prove
+    from tokentrail.ledger.leaves import index_of
+    from tokentrail.ledger.own_entry import find_log
+    from tokentrail.ledger.prove import prove
 
     deadline = time.monotonic() + wait
     with connect(settings, "reader", autocommit=True) as conn:
-        log_id, _ = log_of(conn, settings.ledger_origin)
-        at = index_of(conn, log_id, str(event_id)) if index is None else index
+        log_id = find_log(conn, settings.ledger_origin)
+        at = index_of(conn, settings, log_id, event_id) if event_id is not None else int(index or 0)
         while True:
-            found = prove(conn, log_id, at)
+            found = prove(conn, settings, log_id, at)
             if found is not None:
                 return found
             if time.monotonic() >= deadline:
@@ -83,12 +85,13 @@ def _check(found: Proved) -> None:
 def _consistency(settings: Settings, old: int, new: int) -> None:
     from tokentrail.db import connect
     from tokentrail.errors import Refused
-    from tokentrail.ledger.prove import log_of
+    from tokentrail.ledger.own_entry import find_log
     from tokentrail.ledger.stored_tree import StoredTree
     from tokentrail.ledger.tlog_proof import base64_lines
 
     with connect(settings, "reader", autocommit=True) as conn:
-        log_id, size = log_of(conn, settings.ledger_origin)
+        log_id = find_log(conn, settings.ledger_origin)
+        size = conn.execute("select size from ledger.log where log_id = %s", (log_id,)).fetchall()[0][0]
         if not 0 <= old <= new <= size:
             raise Refused(f"sizes must satisfy 0 <= OLD_SIZE <= NEW_SIZE <= {size}")
         hashes = StoredTree(conn, log_id).consistency(old, new)

@@ -25,17 +25,19 @@ def tiles(
     from tokentrail.db import connect
     from tokentrail.errors import NotFound
     from tokentrail.ledger.checkpoints import newest
-    from tokentrail.ledger.prove import log_of
-    from tokentrail.ledger.tiles_out import write_tiles
+    from tokentrail.ledger.own_entry import find_log
+    from tokentrail.ledger.tiles_out import Resources, write_tiles
 
     settings = load_settings()
     with connect(settings, "reader", autocommit=True) as conn:
-        log_id, _ = log_of(conn, settings.ledger_origin)
+        log_id = find_log(conn, settings.ledger_origin)
         checkpoint = newest(conn, log_id)
         if checkpoint is None:
             raise NotFound("no checkpoint is signed yet: start `tokentrail checkpointer`")
         after = _earlier(conn, log_id, directory, checkpoint.note)
-        written = write_tiles(conn, log_id, checkpoint.tree_size, checkpoint.note, directory, after)
+        written = write_tiles(
+            Resources(conn, settings, log_id), checkpoint.tree_size, checkpoint.note, directory, after
+        )
     if json_:
         typer.echo(json.dumps({"tree_size": checkpoint.tree_size, "earlier_size": after, "files": written}))
     else:

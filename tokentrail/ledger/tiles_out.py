@@ -9,41 +9,41 @@ from typing import Any
 
 from psycopg import Connection
 
-from tokentrail.errors import NotFound, Refused
-from tokentrail.ledger.stored_tree import StoredTree
+from tokentrail.config import Settings
+from tokentrail.errors import Refused
+from tokentrail.ledger.leaves import read_leaves
+from tokentrail.ledger.stored_tree import HASH, StoredTree
 from tokentrail.ledger.tile_paths import TileRef, tiles_of
 from tokentrail.ledger.tree import TILE_WIDTH
 
 
-def read_resource(conn: Connection[Any], log_id: int, ref: TileRef) -> bytes:
-    """The bytes of a tile or an entry bundle. The log must hold at least `ref.tree_size` entries.
+class Resources:
+    """One log's tiles and entry bundles, read from the database and the archive."""
 
-    Raises Refused where what is stored contradicts itself, NotFound for entries that were archived.
-    """
-    if ref.level >= 0:
-        return StoredTree(conn, log_id).tile(ref.level, ref.n, ref.width)
-    return _bundle(conn, log_id, ref)
+    def __init__(self, conn: Connection[Any], settings: Settings, log_id: int) -> None:
+        self._conn = conn
+        self._settings = settings
+        self._log_id = log_id
+        self._tree = StoredTree(conn, log_id)
 
+    def read(self, ref: TileRef) -> bytes:
+        """The bytes of a tile or an entry bundle. The log must hold at least `ref.tree_size` entries.
 
-def _bundle(conn: Connection[Any], log_id: int, ref: TileRef) -> bytes:
-    """Leaves with a big-endian u16 of their length before each."""
-    first = ref.n * TILE_WIDTH
-    rows = conn.execute(
-        """select index, leaf, leaf_hash from ledger.entry
-        where log_id = %s and index >= %s and index < %s order by index""",
-        (log_id, first, first + ref.width),
-    ).fetchall()
-    if [row[0] for row in rows] != list(range(first, first + ref.width)):
-        raise NotFound(f"entries {first} to {first + ref.width - 1} are not all here: they were archived, or removed")
-    parts = []
-    for index, leaf, leaf_hash in rows:
-        if hashlib.sha256(b"\x00" + leaf).digest() != leaf_hash:
-            raise Refused(f"entry {index} does not hash to its leaf hash: run `tokentrail verify`")
-        parts.append(len(leaf).to_bytes(2, "big") + leaf)
-    return b"".join(parts)
+        Raises Refused where what is stored contradicts itself, NotFound for entries that were pruned.
+        """
+        if ref.level >= 0:
+            return self._tree.tile(ref.level, ref.n, ref.width)
+        first = ref.n * TILE_WIDTH
+        hashes = self._tree.tile(0, ref.n, ref.width)
+        parts = []
+        for at, leaf in enumerate(read_leaves(self._conn, self._settings, self._log_id, first, first + ref.width)):
+            if hashlib.sha256(b"\x00" + leaf).digest() != hashes[at * HASH : (at + 1) * HASH]:
+                raise Refused(f"entry {first + at} does not hash to its place in the tree: run `tokentrail verify`")
+            parts.append(len(leaf).to_bytes(2, "big") + leaf)
+        return b"".join(parts)
 
 
-def write_tiles(conn: Connection[Any], log_id: int, size: int, note: str, root: Path, after: int = 0) -> int:
+def write_tiles(resources: Resources, size: int, note: str, root: Path, after: int = 0) -> int:
     """Write the resources of a tree of `size` under `root`, the checkpoint last; returns how many.
 
     `after` is the size that an earlier run left there: its full tiles are not written again. Partial tiles
@@ -51,7 +51,7 @@ def write_tiles(conn: Connection[Any], log_id: int, size: int, note: str, root: 
     """
     written = 0
     for ref in tiles_of(size, after):
-        _replace(root / ref.path, read_resource(conn, log_id, ref))
+        _replace(root / ref.path, resources.read(ref))
         if ref.width == TILE_WIDTH:
             shutil.rmtree(root / f"{ref.path}.p", ignore_errors=True)
         written += 1

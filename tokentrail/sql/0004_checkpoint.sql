@@ -13,18 +13,4 @@ grant select on ledger.log, ledger.tile, ledger.checkpoint to tokentrail_checkpo
 grant select (log_id, index, leaf_hash) on ledger.entry to tokentrail_checkpointer;
 grant insert on ledger.checkpoint to tokentrail_checkpointer;
 
--- Reading the ledger is an event of the ledger. Who may only read can queue this one event and no other.
-create function ledger.note_read(event bytea) returns void
-language plpgsql security definer set search_path = ledger, pg_catalog, pg_temp as $$
-begin
-    if octet_length(event) > 65536 then
-        raise exception 'the record of a read is too large' using errcode = 'program_limit_exceeded';
-    end if;
-    insert into ledger.outbox (topic, key, type, event)
-    values ('tokens.events', convert_to(convert_from(event, 'UTF8')::json ->> 'client_id', 'UTF8'), 'LedgerRead', event);
-end
-$$;
-revoke execute on function ledger.note_read from public;
-grant execute on function ledger.note_read to tokentrail_reader;
-
 reset role;

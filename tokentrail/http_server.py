@@ -1,0 +1,63 @@
+"""Serving an ASGI application on an open socket until told to stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import uvicorn
+
+from tokentrail.errors import ConfigError
+
+GRACE_SECONDS = 5
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process: it runs other threads that must end in order too."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Leave them alone."""
+        return nullcontext()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises ConfigError when the port is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from None
+    listener.listen(1024)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The http URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: Any, listener: socket.socket, stop: threading.Event) -> None:
+    """Serve until `stop`; requests under way get a few seconds to end."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    server = _Server(config)
+    threading.Thread(target=_end_with, args=(server, stop), name="http stop", daemon=True).start()
+    server.run(sockets=[listener])
+
+
+def _end_with(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True

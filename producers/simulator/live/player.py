@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -52,7 +52,7 @@ class Player:
         self._sessions: dict[str, Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way = 0
-        self._people = {p.subject: p for p in plan.population.people}
+        self._place = {action.session: action.source for action in plan.actions if action.session}
 
     async def run(self, keep_on: Callable[[], bool]) -> None:
         """Plays every action at its time until the plan ends or `keep_on` says no; then waits for answers."""
@@ -77,13 +77,20 @@ class Player:
         self._issuer.close()
         self._resource.close()
 
-    async def present(self, session: str) -> Response | None:
-        """Shows a session's newest access token to the resource server once more; None if it has none."""
+    async def present(self, session: str) -> int | None:
+        """Shows a session's newest access token to the resource server: the status; None if there is no token."""
         held = self._sessions.get(session)
         if held is None or not held.access:
             return None
-        origin = next(a.source for a in self.plan.actions if a.session == session)
-        return await self._resource.get(self._targets.path, _bearer(held.access) + edge.headers(origin))
+        headers = _bearer(held.access) + edge.headers(self._place.get(session) or self.plan.actions[0].source)
+        return (await self._resource.get(self._targets.path, headers)).status
+
+    async def sign_in(self, actor: str, session: str) -> bool:
+        """A person signs in once more, from where they did last, into a session of a new name."""
+        last = next(a for a in reversed(self.plan.actions) if a.actor == actor and not a.attack)
+        self._place[session] = last.source
+        held = self._sessions.setdefault(session, Held())
+        return await self._login(replace(last, outcome=Outcome.OK, session=session), held)
 
     def owners(self) -> dict[str, str]:
         """Sessions that hold an access token, in the order they began, and the plan's name of their subject."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from producers.commander import Commander
 from producers.simulator.live.cast import Cast
 from producers.simulator.live.player import Player
 from tokentrail.cli.demo import trial
@@ -12,10 +13,13 @@ from tokentrail.cli.demo.books import Books, Range
 from tokentrail.cli.demo.figures import Figures
 from tokentrail.cli.demo.observer import Observer
 from tokentrail.config import Settings
+from tokentrail.tokens.commands import Order
 
 DRAIN_WITHIN = 40.0
 CALM_LOOKS = 4  # looks in a row, 0.25 s apart, at which nothing is under way
 SHOWN_AT_MOST = 40
+ACCEPTED, REFUSED = 200, 401
+HELD = "demonstration"  # the session of the operator's revocation
 
 
 async def drain(books: Books, observer: Observer) -> bool:
@@ -35,38 +39,69 @@ def _quiet(books: Books, observer: Observer) -> bool:
     return books.behind(ends) == 0 and all(observer.positions()[place] >= end for place, end in ends.items())
 
 
-async def show_revoked(figures: Figures, player: Player, cast: Cast, observer: Observer) -> None:
-    """Presents tokens that commands revoked: the resource server must refuse one, and say "revoked" in the log."""
-    by_subject = {revoked.subject for revoked in observer.seen.revoked.values()}
-    actors = {actor for actor, login in cast.logins.items() if login.subject in by_subject}
-    sessions = [s for s, actor in player.owners().items() if actor in actors]
+async def show_revoked(figures: Figures, player: Player, cast: Cast, observer: Observer, settings: Settings) -> None:
+    """Presents tokens that commands revoked: the resource server must refuse one and say "revoked" in its event.
+
+    Where no command hit a token that somebody still holds, an operator's command revokes one that was just good.
+    """
+    subjects = {revoked.subject for revoked in observer.seen.revoked.values()}
+    actors = {actor for actor, login in cast.logins.items() if login.subject in subjects}
+    sessions = [session for session, actor in player.owners().items() if actor in actors]
     refused = 0
     for session in sessions[-SHOWN_AT_MOST:]:
-        answer = await player.present(session)
-        refused += answer is not None and answer.status == 401
+        refused += await player.present(session) == REFUSED
+    if refused and await _told(observer):
+        figures.revoked_token_refused = True
+        return
+    actor = next(a for a in player.owners().values() if a in cast.logins and a not in actors)
+    held = await player.sign_in(actor, HELD)
+    good = held and await player.present(HELD) == ACCEPTED
+    await asyncio.to_thread(_command, settings, cast.logins[actor].subject, observer)
+    figures.revoked_token_refused = good and await player.present(HELD) == REFUSED and await _told(observer)
+
+
+async def _told(observer: Observer) -> bool:
+    """Whether the resource server's event about a revoked token has been read, within four seconds."""
     for _ in range(40):
         if observer.seen.refused:
-            break
+            return True
         await asyncio.sleep(0.1)
-    figures.revoked_token_refused = refused > 0 and bool(observer.seen.refused)
+    return False
 
 
-def measure(figures: Figures, player: Player, cast: Cast, books: Books, observer: Observer, from_index: int) -> None:
+def _command(settings: Settings, subject: str, observer: Observer) -> None:
+    """An operator revokes all of a subject's tokens; returns when the issuer has obeyed, or after ten seconds."""
+    commander = Commander(settings, settings.require("issuer"))
+    try:
+        command = commander.send(Order("subject", subject, "shown in the demonstration"))
+        deadline = time.monotonic() + 10
+        while command not in observer.seen.revoked and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)  # the deny-list is a topic of its own
+    finally:
+        commander.close()
+
+
+async def measure(
+    figures: Figures, player: Player, cast: Cast, books: Books, observer: Observer, from_index: int
+) -> None:
     """Counts from the real parts: Kafka's offsets and records, the ledger's rows, the commands' times."""
-    seen, score = observer.seen, player.score
     ends = observer.positions()
     deadline = time.monotonic() + 10
-    while books.behind(ends) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    while await asyncio.to_thread(books.behind, ends) and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
     ranges = {place: Range(first, ends[place]) for place, first in observer.start_at.items()}
-    held = books.held_ids(ranges, from_index)
-    ids = set(seen.ids)
+    held = await asyncio.to_thread(books.held_ids, ranges, from_index)
+    seen, score = observer.seen, player.score
+    ids = {event_id for event_id, place, offset in seen.read if offset < ends[place]}
     figures.events_published, figures.entries = len(ids), len(held)
     figures.missing = len(ids - set(held))
     figures.alerts = dict(seen.detections)
     figures.commands, figures.acknowledged = len(seen.commands), len(seen.revoked.keys() & seen.commands.keys())
     figures.enforced_ms = seen.enforced_ms()
     _outcomes(figures, player, cast, observer)
+    if seen.unreadable:
+        figures.notes.append(f"{seen.unreadable} records could not be read")
     if score.failures:
         worst = ", ".join(f"{reason} ({n})" for reason, n in score.failures.most_common(3))
         figures.notes.append(f"requests that failed: {worst}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from tokentrail import events, kafka
 from tokentrail.codec import Codec, Undecodable
@@ -33,9 +33,12 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A RevokeToken: when the event happened that gave the attack away (Unix microseconds), and whose it was."""
+    """A RevokeToken: when the event happened that gave the attack away (Unix microseconds), and whose it was.
 
-    happened: int
+    `happened` is None where a person commanded.
+    """
+
+    happened: int | None
     subject: str | None
 
 
@@ -52,7 +55,8 @@ class Revoked:
 class Seen:
     """Everything read since the start marks. Written by the observer's thread alone."""
 
-    ids: set[str] = field(default_factory=set)
+    read: list[tuple[str, Place, int]] = field(default_factory=list)
+    """Event id, partition and offset of every record."""
     by_type: Counter[str] = field(default_factory=Counter)
     alerts: list[Alert] = field(default_factory=list)
     detections: Counter[str] = field(default_factory=Counter)
@@ -65,11 +69,8 @@ class Seen:
 
     def enforced_ms(self) -> list[float]:
         """From the event to the issuer's enforcement, for each acknowledged command, in order of reading."""
-        return [
-            revoked.appended - self.commands[command].happened / 1000
-            for command, revoked in self.revoked.items()
-            if command in self.commands
-        ]
+        times = ((self.commands.get(command), revoked) for command, revoked in list(self.revoked.items()))
+        return [told.appended - sent.happened / 1000 for sent, told in times if sent and sent.happened]
 
     def pending(self) -> int:
         """Commands not yet acknowledged."""
@@ -105,7 +106,7 @@ class Observer:
         """Where each partition of the three topics ends now."""
         # Asked of an admin client: a consumer that is polled in another thread never answers list_topics.
         wanted = {
-            TopicPartition(topic, partition): OffsetSpec.latest()
+            TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for topic in TOPICS
             for partition in self._admin.list_topics(topic, timeout=10).topics[topic].partitions
         }
@@ -129,18 +130,19 @@ class Observer:
         except Undecodable:
             self.seen.unreadable += 1
             return
+        place = (message.topic() or "", message.partition() or 0)
+        self.seen.read.append((decoded.event["event_id"], place, message.offset() or 0))
         self._note(decoded.type, decoded.event, message.timestamp()[1])
 
     def _note(self, type_: str, event: dict[str, Any], appended: int) -> None:
         seen = self.seen
-        seen.ids.add(event["event_id"])
         seen.by_type[type_] += 1
         if type_ == events.ANOMALY_DETECTED:
             seen.detections.update(event["detections"])
             seen.alerts.append(_alert(event))
         elif type_ == events.REVOKE_TOKEN:
-            happened = event["trigger_occurred_at"] or event["occurred_at"]
-            seen.commands[event["event_id"]] = Command(happened, event["subject"] or event["client_id"])
+            whose = event["subject"] or event["client_id"]
+            seen.commands[event["event_id"]] = Command(event["trigger_occurred_at"], whose)
         elif type_ == events.TOKEN_REVOKED and event["caused_by"]:
             told = Revoked(appended, event["subject"], event["target"])
             seen.revoked.setdefault(event["caused_by"], told)

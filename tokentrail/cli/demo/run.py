@@ -48,41 +48,55 @@ def run(options: Options, console: Console) -> Figures:
     with ExitStack() as undo:
         settings = _services(options, console, undo)
         _migrate(settings)
+        books = Books(settings)
+        undo.callback(books.close)
+        ready = stage.Ready(books)
         stack = Stack(settings, say=lambda line: console.print(f"  {line}", highlight=False))
         undo.callback(stack.stop)
         stack.start(extra=FOR_CHILDREN)
         settings = with_keys(stack.environment)
-        books = Books(settings)
-        undo.callback(books.close)
         observer = Observer(settings, Codec(settings.require("schema_registry_url")))
         undo.callback(observer.stop)
         observer.start()
-        return asyncio.run(_play(options, console, settings, stack, books, observer))
+        parts = _Parts(options, console, settings, stack, books, observer, ready)
+        return asyncio.run(_play(parts))
 
 
-async def _play(
-    options: Options, console: Console, settings: Settings, stack: Stack, books: Books, observer: Observer
-) -> Figures:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    options: Options
+    console: Console
+    settings: Settings
+    stack: Stack
+    books: Books
+    observer: Observer
+    ready: stage.Ready
+
+
+async def _play(parts: _Parts) -> Figures:
+    options, books, observer = parts.options, parts.books, parts.observer
     plan = live_plan(options.seed, options.users, options.seconds, options.rate)
-    secret = stack.environment.get(f"{PREFIX}ISSUER_SECRET")
+    secret = parts.stack.environment.get(f"{PREFIX}ISSUER_SECRET")
     own = IssuerSettings(issuer_secret=SecretStr(secret)) if secret else IssuerSettings()
-    cast = stage.make_cast(settings, own, plan.population)
+    cast = stage.make_cast(parts.settings, own, plan.population)
+    await parts.ready.wait(parts.stack.urls)
     from_index = books.size()
-    await stage.wait_ready(stack, books)
-    player = stage.player(settings, plan, cast, stack.urls)
-    view = View(console, options.seconds, cast.names, books, observer)
-    began = time.monotonic()
+    player = stage.player(parts.settings, plan, cast, parts.stack.urls)
+    view = View(parts.console, options.seconds, cast.names, books, observer)
     figures = Figures(people=len(plan.population.people))
     try:
         with view:
-            await asyncio.gather(player.run(lambda: time.monotonic() - began < options.seconds), view.follow(player))
+            began = time.monotonic()
+            day = player.run(lambda: time.monotonic() - began < options.seconds)
+            await asyncio.gather(day, view.follow(player))
             figures.seconds = time.monotonic() - began
             view.say("people go home; the streams drain")
             await ending.drain(books, observer)
-            await ending.show_revoked(figures, player, cast, observer)
-            ending.measure(figures, player, cast, books, observer, from_index)
+            view.say("a revoked token is shown once more")
+            await ending.show_revoked(figures, player, cast, observer, parts.settings)
+            await ending.measure(figures, player, cast, books, observer, from_index)
             view.say("the ledger is verified, then edited by a superuser, verified, restored, verified")
-            await asyncio.to_thread(ending.prove, figures, settings, from_index)
+            await asyncio.to_thread(ending.prove, figures, parts.settings, from_index)
     finally:
         player.close()
     return figures

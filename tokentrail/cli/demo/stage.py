@@ -16,7 +16,6 @@ from producers.simulator.live.player import Player, Targets
 from producers.simulator.people import Population
 from producers.simulator.plan import Plan
 from tokentrail.cli.demo.books import READERS, Books
-from tokentrail.cli.processes import Stack
 from tokentrail.config import Settings
 from tokentrail.db import connect
 from tokentrail.errors import NotConnected
@@ -51,24 +50,25 @@ def player(settings: Settings, plan: Plan, cast: Cast, urls: dict[str, str]) -> 
     return Player(plan, cast, Targets(urls["issuer"], urls["resource-server"]), forger)
 
 
-async def wait_ready(stack: Stack, books: Books) -> None:
-    """Until issuer and resource server answer and both readers have claimed partitions since the start.
+class Ready:
+    """Knows when the processes are at work. Make it before they start: it notes who had claimed what until then."""
 
-    Raises NotConnected naming what is not ready after a minute.
-    """
-    waiting = {name: f"{url}/health" for name, url in stack.urls.items()}
-    claimed = {schema: books.epochs(schema) for schema in READERS}
-    deadline = time.monotonic() + READY_WITHIN
-    async with httpx.AsyncClient(timeout=2) as client:
-        while waiting or claimed:
-            for name in [n for n, url in waiting.items() if await _answers(client, url)]:
-                del waiting[name]
-            for schema in [s for s, before in claimed.items() if books.epochs(s) != before]:
-                del claimed[schema]
-            if time.monotonic() > deadline:
-                names = ", ".join([*waiting, *(f"the reader of {schema}" for schema in claimed)])
-                raise NotConnected(f"not ready after {READY_WITHIN:g} s: {names}; see the logs in the state directory")
-            await asyncio.sleep(0.1)
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._before = {schema: books.epochs(schema) for schema in READERS}
+
+    async def wait(self, urls: dict[str, str]) -> None:
+        """Until all URLs are healthy and both readers have claimed partitions. NotConnected after a minute."""
+        deaf, deadline = dict(urls), time.monotonic() + READY_WITHIN
+        idle = set(self._before)
+        async with httpx.AsyncClient(timeout=2) as client:
+            while deaf or idle:
+                deaf = {name: url for name, url in deaf.items() if not await _answers(client, f"{url}/health")}
+                idle = {schema for schema in idle if self._books.epochs(schema) == self._before[schema]}
+                if time.monotonic() > deadline:
+                    names = ", ".join([*deaf, *(f"the reader of {schema}" for schema in sorted(idle))])
+                    raise NotConnected(f"not ready after {READY_WITHIN:g} s: {names}; see the logs directory")
+                await asyncio.sleep(0.1)
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

@@ -73,7 +73,7 @@ class View:
     def _measure(self, now: float) -> None:
         then, count = self._last
         if now - then >= 1:
-            read = len(self._observer.seen.ids)
+            read = len(self._observer.seen.read)
             self._rate = (read - count) / (now - then)
             self._last = (now, read)
 
@@ -84,8 +84,8 @@ class View:
         p50, p99 = percentile(enforced, 50), percentile(enforced, 99)
         speed = f"event to enforced {p50:.0f} ms p50, {p99:.0f} ms p99" if p50 and p99 else "none enforced yet"
         return (
-            f"{self._rate:5.0f} events/s   {len(seen.ids):,} published   {written:,} in the ledger"
-            f" (lag {max(0, len(seen.ids) - written)})   {len(seen.alerts)} alerts   "
+            f"{self._rate:5.0f} events/s   {len(seen.read):,} published   {written:,} in the ledger"
+            f" (lag {max(0, len(seen.read) - written)})   {len(seen.alerts)} alerts   "
             f"{len(seen.commands)} commands   {len(seen.revoked)} acknowledged   {speed}"
         )
 
@@ -120,7 +120,7 @@ class View:
         if revoked is None:
             return "revoking"
         command = seen.commands.get(alert.command_id)
-        took = f" in {revoked.appended - command.happened / 1000:.0f} ms" if command else ""
+        took = f" in {revoked.appended - command.happened / 1000:.0f} ms" if command and command.happened else ""
         return f"{revoked.target} revoked{took}"
 
     def _lines(self, at: float, size: int) -> None:

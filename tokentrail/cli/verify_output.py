@@ -44,6 +44,7 @@ def run_verify(
             conn,
             settings.ledger_origin,
             data_keys=_raw_keys(settings),
+            archive=settings.archive_dir or settings.state_dir / "archive",
             progress=lambda count: progress.advance(task, count),
         )
     if not quiet:

@@ -27,6 +27,7 @@ class Report:
     bodies_opened: int = 0
     bodies_forgotten: int = 0
     bodies_locked: int = 0
+    pruned: int = 0
     checkpoints: int = 0
     seconds: float = 0.0
     completeness: list[dict[str, Any]] = field(default_factory=list)

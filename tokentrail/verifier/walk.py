@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from psycopg import Connection
-
+from tokentrail.verifier.archive import Hashes
 from tokentrail.verifier.columns import check_columns
 from tokentrail.verifier.leaf import Leaf
 from tokentrail.verifier.merkle import Accumulator
 from tokentrail.verifier.offsets import Offsets
 from tokentrail.verifier.report import Report
-from tokentrail.verifier.rows import Row, stream
+from tokentrail.verifier.rows import Row
+from tokentrail.verifier.tiles import LeafTiles
 
 ZERO_CHAIN = bytes(32)
 Progress = Callable[[int], None]
@@ -36,32 +36,48 @@ class Walk:
         self._sizes = sorted(sizes)
         self.tree = Accumulator()
         self.roots: dict[int, bytes] = {0: self.tree.root()}
+        self.leaf_tiles = LeafTiles()
         self.chain = ZERO_CHAIN
+        self.next_index = 0
 
-    def run(self, conn: Connection[Any], log_id: int, progress: Progress) -> None:
+    def run(self, batches: Iterable[list[Row] | Hashes], progress: Progress) -> None:
         """Walk the whole log from entry 0."""
-        expected = 0
-        for batch in stream(conn, log_id):
+        for batch in batches:
+            if isinstance(batch, Hashes):
+                self._pass_over(batch)
+                progress(len(batch.leaf_hashes))
+                continue
             hashes = []
             for row in batch:
                 leaf_hash = hashlib.sha256(b"\x00" + row.leaf).digest()
-                if row.index != expected:
-                    self._misplaced(row, expected)
-                expected = row.index + 1
+                if row.index != self.next_index:
+                    self._misplaced(row.index, self.next_index)
+                self.next_index = row.index + 1
                 self._link(row, leaf_hash)
                 hashes.append(leaf_hash)
                 leaf = check_columns(row, self._report)
                 if leaf is not None:
                     self._further(row, leaf)
+            self.leaf_tiles.add([(row.index, row.leaf_hash) for row in batch])
             self._grow(hashes)
             progress(len(batch))
         self._offsets.finish(self._report)
 
-    def _misplaced(self, row: Row, expected: int) -> None:
-        if row.index < expected:
-            self._report.add("index_repeated", row.index, f"index {row.index} is there more than once")
+    def _pass_over(self, batch: Hashes) -> None:
+        """Entries of which only the hashes are left: chain and tree go on over them."""
+        if batch.first != self.next_index:
+            self._misplaced(batch.first, self.next_index)
+        for leaf_hash in batch.leaf_hashes:
+            self.chain = hashlib.sha256(b"\x02" + self.chain + leaf_hash).digest()
+        self.leaf_tiles.add(list(enumerate(batch.leaf_hashes, batch.first)))
+        self._grow(batch.leaf_hashes)
+        self.next_index = batch.first + len(batch.leaf_hashes)
+
+    def _misplaced(self, index: int, expected: int) -> None:
+        if index < expected:
+            self._report.add("index_repeated", index, f"index {index} is there more than once")
         else:
-            gone = f"{expected}" if row.index == expected + 1 else f"{expected} to {row.index - 1}"
+            gone = f"{expected}" if index == expected + 1 else f"{expected} to {index - 1}"
             self._report.add("entry_missing", expected, f"no entry at index {gone}")
 
     def _link(self, row: Row, leaf_hash: bytes) -> None:

@@ -87,6 +87,7 @@ def _record(conn: Connection[Any], settings: Settings, range_: ArchivedRange) ->
     )
     said = own(
         PRUNED,
+        subject=f"entries 0 to {range_.last_index}",
         month=f"{range_.month:%Y-%m}",
         first_index=range_.first_index,
         last_index=range_.last_index,

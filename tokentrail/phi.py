@@ -39,9 +39,14 @@ def shape_of(text: str) -> str | None:
 
     For whole fields, not for prose.
     """
-    if _UUID.match(text):
+    if is_uuid(text):
         return None
     return next((name for name, pattern in _SHAPES.items() if pattern.search(text)), None)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID in its usual form."""
+    return _UUID.match(text) is not None
 
 
 def scrub(text: str) -> str:

@@ -18,10 +18,12 @@ from starlette.concurrency import run_in_threadpool
 from producers.issuer import (
     client_auth,
     grant_client,
+    grant_code,
     grant_password,
     grant_refresh,
     introspection,
     metadata,
+    once,
     revocation,
 )
 from producers.issuer import (
@@ -30,7 +32,9 @@ from producers.issuer import (
 from producers.issuer.client_record import note_client_failure
 from producers.issuer.core import Core
 from producers.issuer.directory import Client
-from producers.issuer.oauth import MAX_BODY_BYTES, OAuthError, parse_form, required
+from producers.issuer.login_page import LoginPage
+from producers.issuer.oauth import OAuthError, invalid_client, read_form, required
+from tokentrail.tokens import proof
 from tokentrail.tokens.keys import jwks
 from tokentrail.tokens.mint import NotMintedError
 
@@ -64,6 +68,9 @@ def build(core: Core) -> FastAPI:
     app.post("/token")(endpoints.token)
     app.post("/introspect")(endpoints.introspect)
     app.post("/revoke")(endpoints.revoke)
+    page = LoginPage(core)
+    app.get("/authorize")(page.show)
+    app.post("/authorize")(page.submit)
     return app
 
 
@@ -102,12 +109,15 @@ class Endpoints:
             raise OAuthError("unsupported_grant_type", "this grant is not offered")
         if grant_type not in client.grants:
             raise OAuthError("unauthorized_client", "this client may not use this grant")
-        asked = parts.Request(form, client, self._source(request))
+        jkt = await self._possession(request, client)
+        asked = parts.Request(form, client, self._source(request), jkt)
         match grant_type:
             case "client_credentials":
                 body = await self._client_credentials(asked)
             case "refresh_token":
                 body = await run_in_threadpool(grant_refresh.grant, self._core, asked)
+            case "authorization_code":
+                body = await run_in_threadpool(grant_code.grant, self._core, asked)
             case _:
                 loop = asyncio.get_running_loop()
                 login = partial(grant_password.grant, self._core, asked)
@@ -138,7 +148,7 @@ class Endpoints:
     async def _answer(self, request: Request, work: Callable[[Request, Form, Client], Awaitable[Response]]) -> Response:
         """What every endpoint shares: the form, the client, and errors in OAuth's form."""
         try:
-            form = await _form(request)
+            form = await read_form(request)
             client = await self._client(request, form)
             return await work(request, form, client)
         except OAuthError as error:
@@ -155,10 +165,36 @@ class Endpoints:
         if client is None:
             client = await run_in_threadpool(self._core.directory.clients.get, found.client_id)
         try:
-            return client_auth.check(found, client)
+            if found.method != client_auth.PRIVATE_KEY_JWT:
+                return client_auth.check(found, client)
+            return await self._asserted(found, client)
         except OAuthError:
             note_client_failure(self._core, found, client, self._source(request))
             raise
+
+    async def _asserted(self, found: client_auth.Presented, client: Client | None) -> Client:
+        """A client by its signed assertion, which works once (RFC 7523 section 3)."""
+        issuer = self._core.issuer
+        known, jti = client_auth.check_assertion(found, client, (issuer, f"{issuer}/token"))
+        lifetime = proof.ASSERTION_SECONDS + 2 * proof.SKEW_SECONDS
+        if not await run_in_threadpool(once.use, self._core, "assertion", known.client_id, jti, lifetime):
+            raise invalid_client()
+        return known
+
+    async def _possession(self, request: Request, client: Client) -> str | None:
+        """The thumbprint of the key a DPoP proof shows (RFC 9449 section 5), None without a proof."""
+        shown = request.headers.getlist("dpop")
+        if not shown and not client.require_dpop:
+            return None
+        try:
+            # Several headers joined are no JWS, so they are refused too (section 4.3 step 1).
+            made = proof.verify_dpop(",".join(shown), method="POST", url=f"{self._core.issuer}/token")
+        except proof.BadProofError as error:
+            raise OAuthError("invalid_dpop_proof", str(error)) from None
+        lifetime = proof.PROOF_AGE_SECONDS + 2 * proof.SKEW_SECONDS
+        if not await run_in_threadpool(once.use, self._core, "dpop", made.jkt, made.jti, lifetime):
+            raise OAuthError("invalid_dpop_proof", "this proof was used before")
+        return made.jkt
 
     def _refusal(self, error: OAuthError) -> Response:
         self._core.metrics.refused.labels(error.error).inc()
@@ -175,13 +211,3 @@ class Endpoints:
     def _ping(self) -> None:
         with self._core.pool.connection(timeout=2) as conn:
             conn.execute("select 1")
-
-
-async def _form(request: Request) -> Form:
-    """The form of a request, read no further than the limit."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise OAuthError("invalid_request", "the request is too large", 413)
-    return dict(parse_form(request.headers.get("content-type", ""), bytes(body)))

@@ -50,6 +50,8 @@ class Request:
     form: Mapping[str, str]
     client: Client
     source: Mapping[str, Any]
+    jkt: str | None = None
+    """Thumbprint of the key that a DPoP proof showed."""
 
 
 @dataclass(frozen=True)

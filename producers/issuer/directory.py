@@ -85,6 +85,11 @@ class Directory:
         self.clients = Remembered(self._client)
         self.audiences = Remembered(self._audience)
 
+    def is_public(self, client_id: str) -> bool:
+        """Whether a client has no credentials."""
+        client = self.clients.get(client_id)
+        return client is not None and client.public
+
     def _client(self, client_id: str) -> Client | None:
         with self._pool.connection() as conn:
             row = conn.execute(

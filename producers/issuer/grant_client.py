@@ -26,6 +26,7 @@ def grant(core: Core, request: Request) -> tuple[dict[str, Any], Record]:
         scope=choose_scope(request, client.scope),
         subject=client.client_id,
         client_id=client.client_id,
+        jkt=request.jkt,
     )
     minted, row = mint(core, wanted)
     event = token_issued(core, wanted, minted, name="client_credentials", source=request.source)

@@ -53,6 +53,7 @@ def grant(core: Core, request: Request) -> dict[str, Any]:
         family=new_id("f_") if "refresh_token" in request.client.grants else None,
         auth_time=int(time.time()),
         amr=amr,
+        jkt=request.jkt,
     )
     core.metrics.logins.labels("accepted").inc()
     return _start(core, request, wanted, attempt, person)

@@ -37,7 +37,7 @@ def grant(core: Core, request: Request) -> dict[str, Any]:
 
 
 def _decide(conn: Connection, core: Core, request: Request, presented: str) -> dict[str, Any] | OAuthError:
-    shown = refresh_family.look_up(conn, presented)
+    shown = refresh_family.look_up(conn, core.issuer, presented)
     reason = _reason(core, request, shown, presented)
     if shown is None or reason is not None:
         _record_refusal(conn, core, request, shown, reason or "unknown")
@@ -59,6 +59,7 @@ def _reason(core: Core, request: Request, shown: Shown | None, presented: str) -
         ("reused", shown.used_ago is not None and refresh_family.repeat(core, presented, shown) is None),
         ("expired", shown.expired),
         ("disabled", shown.disabled),
+        ("wrong_key", shown.jkt is not None and shown.jkt != request.jkt),
     )
     return next((name for name, holds in checks if holds), None)
 
@@ -74,7 +75,7 @@ def _renew(conn: Connection, core: Core, request: Request, presented: str, shown
         family=shown.family,
         auth_time=shown.auth_time,
         amr=tuple(shown.amr),
-        jkt=shown.jkt,
+        jkt=request.jkt,
     )
     minted, row = mint(core, wanted)
     successor = refresh_family.repeat(core, presented, shown)

@@ -19,10 +19,11 @@ def introspect(core: Core, client: Client, token: str) -> dict[str, Any]:
     """The answer about an access or refresh token. Raises OAuthError when the client may not ask at all."""
     if client.may_introspect == "none":
         raise OAuthError("unauthorized_client", "this client may not introspect", 403)
+    asked = {"hash": token_hash(token), "issuer": core.issuer}
     with core.pool.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(_ACCESS, {"hash": token_hash(token)}).fetchone()
+        found = cursor.execute(_ACCESS, asked).fetchone()
         if found is None:
-            found = cursor.execute(_REFRESH, {"hash": token_hash(token)}).fetchone()
+            found = cursor.execute(_REFRESH, asked).fetchone()
     if found is None or not found.pop("live") or not _may_see(client, found):
         return dict(INACTIVE)
     confirmed = found.pop("cnf_jkt")
@@ -46,7 +47,7 @@ select t.client_id, t.subject as sub, t.audience as aud, t.scope, t.sid, t.jti, 
     t.expires_at > extract(epoch from now()) and not exists (
         select from issuer.cutoff c
         where (c.target, c.value) in (('jti', t.jti), ('session', t.sid), ('subject', t.subject),
-                ('client', t.client_id), ('family', t.family), ('issuer', ''))
+                ('client', t.client_id), ('family', t.family), ('issuer', %(issuer)s))
             and (c.target = 'jti' or c.revoked_at >= t.issued_at * 1000000)
     ) as live
 from issuer.access_token t where t.token_hash = %(hash)s
@@ -58,7 +59,7 @@ select r.client_id, r.subject as sub, r.audience as aud, r.scope, r.sid,
     r.expires_at > now() and r.used_at is null and not exists (
         select from issuer.cutoff c
         where (c.target, c.value) in (('session', r.sid), ('subject', r.subject), ('client', r.client_id),
-                ('family', r.family), ('issuer', ''))
+                ('family', r.family), ('issuer', %(issuer)s))
             and c.revoked_at >= extract(epoch from r.created_at) * 1000000
     ) as live
 from issuer.refresh_token r where r.token_hash = %(hash)s

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from starlette.requests import Request
+
 MAX_BODY_BYTES = 64 * 1024
 MAX_PARAMETERS = 40
 
@@ -49,6 +51,16 @@ def parse_form(content_type: str, body: bytes) -> Mapping[str, str]:
             raise OAuthError("invalid_request", "a parameter has a NUL character")
         form[name] = value
     return {name: value for name, value in form.items() if value}
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The form of a request, read no further than the limit."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise OAuthError("invalid_request", "the request is too large", 413)
+    return dict(parse_form(request.headers.get("content-type", ""), bytes(body)))
 
 
 def required(form: Mapping[str, str], name: str) -> str:

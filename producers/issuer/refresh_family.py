@@ -49,9 +49,9 @@ def begin(conn: Connection, core: Core, grant: Grant, jti: str) -> str:
     return token
 
 
-def look_up(conn: Connection, token: str) -> Shown | None:
+def look_up(conn: Connection, issuer: str, token: str) -> Shown | None:
     """The presented token, its row locked, with all that decides about it; None when it was never given."""
-    row = conn.execute(_LOOK_UP, (token_hash(token),)).fetchone()
+    row = conn.execute(_LOOK_UP, {"hash": token_hash(token), "issuer": issuer}).fetchone()
     if row is None:
         return None
     return Shown(*row)
@@ -97,7 +97,8 @@ def _insert(conn: Connection, core: Core, grant: Grant, *, token: str, gen: int,
             secrets.token_bytes(NONCE_BYTES),
             core.settings.refresh_token_seconds,
             jti,
-            grant.jkt,
+            # RFC 9449 section 5: bound to the key where no client authentication binds it.
+            grant.jkt if core.directory.is_public(grant.client_id) else None,
             grant.sid,
         ),
     )
@@ -107,10 +108,18 @@ def _insert(conn: Connection, core: Core, grant: Grant, *, token: str, gen: int,
 _LOOK_UP = """
 select r.family, r.gen, r.client_id, r.subject, r.sid, r.audience, r.scope, r.nonce,
     r.expires_at <= now(), extract(epoch from clock_timestamp() - r.used_at)::float8, r.successor_hash,
-    coalesce((select n.used_at is not null from issuer.refresh_token n where n.token_hash = r.successor_hash),
-    false), r.last_jti, r.cnf_jkt, s.auth_time, s.amr, exists (select from issuer.person p where p.subject =
-    r.subject and p.disabled_at is not null), exists ( select from issuer.cutoff c where (c.target, c.value)
-    in (('family', r.family), ('session', r.sid), ('subject', r.subject), ('client', r.client_id), ('issuer',
-    '')) and c.revoked_at >= extract(epoch from r.created_at) * 1000000 ) from issuer.refresh_token r join
-    issuer.session s using (sid) where r.token_hash = %s for update of r
+    exists (
+        select from issuer.refresh_token n where n.token_hash = r.successor_hash and n.used_at is not null
+    ),
+    r.last_jti, r.cnf_jkt, s.auth_time, s.amr,
+    exists (select from issuer.person p where p.subject = r.subject and p.disabled_at is not null),
+    exists (
+        select from issuer.cutoff c
+        where (c.target, c.value) in (('family', r.family), ('session', r.sid), ('subject', r.subject),
+                ('client', r.client_id), ('issuer', %(issuer)s))
+            and c.revoked_at >= extract(epoch from r.created_at) * 1000000
+    )
+from issuer.refresh_token r join issuer.session s using (sid)
+where r.token_hash = %(hash)s
+for update of r
 """

@@ -30,8 +30,9 @@ class IssuerSecret:
             material = b""
         if len(material) < 32:
             raise ConfigError(f"{VARIABLE} is not 32 bytes in base64: make one with `tokentrail keys new`")
-        self._login, self._typed, self._refresh, self._seal = (
-            _derive(material, purpose) for purpose in (b"login name", b"typed name", b"refresh token", b"totp seal")
+        self._login, self._typed, self._refresh, self._seal, self._form = (
+            _derive(material, purpose)
+            for purpose in (b"login name", b"typed name", b"refresh token", b"totp seal", b"login form")
         )
 
     def name_hash(self, name: str) -> bytes:
@@ -51,6 +52,10 @@ class IssuerSecret:
         """
         digest = hmac.digest(self._refresh, nonce + presented.encode(), "sha256")
         return "r_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def form_tag(self, encoded: bytes) -> str:
+        """A tag that shows a form field was made here."""
+        return hmac.digest(self._form, encoded, "sha256").hex()
 
     def seal(self, secret: bytes, subject: str) -> bytes:
         """A TOTP secret encrypted for the database, bound to its subject."""

@@ -24,6 +24,10 @@ _EXPIRED = (
     """delete from issuer.session where ctid = any(array(
         select ctid from issuer.session s where expires_at < now() - interval '1 hour'
             and not exists (select from issuer.refresh_token r where r.sid = s.sid) limit %s))""",
+    """delete from issuer.authorization_code where ctid = any(array(
+        select ctid from issuer.authorization_code where expires_at < now() - interval '1 hour' limit %s))""",
+    """delete from issuer.used_once where ctid = any(array(
+        select ctid from issuer.used_once where expires_at < now() limit %s))""",
     """delete from issuer.cutoff where ctid = any(array(
         select ctid from issuer.cutoff where until < extract(epoch from now()) * 1000000 limit %s))""",
 )

@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="Keys for the environment: make them, list what is set.")
     group.command()(new)
+    group.command()(rotate)
     group.command("list")(list_)
     group.command()(rewrap)
     app.add_typer(group, name="keys")
@@ -32,6 +33,27 @@ def new(json_: bool = typer.Option(False, "--json", help="Print the variables as
         return
     for name, value in made.items():
         typer.echo(f"export {name}='{value}'")
+
+
+def rotate(
+    keep: int = typer.Option(1, help="How many of the old keys stay, to verify what they signed."),
+    json_: bool = typer.Option(False, "--json", help="Print the variable as JSON."),
+) -> None:
+    """Print TOKENTRAIL_SIGNING_KEY with a new key first and the old ones behind it. Nothing is written anywhere.
+
+    Restart the issuer with it: new tokens are signed by the new key, both are published, and what the old key
+    signed verifies until it expires (at most 15 minutes). Then rotate again with --keep 0, or leave it to the
+    next rotation.
+
+    Example: eval "$(tokentrail keys rotate)"
+    """
+    from tokentrail.tokens import make_keys
+
+    rotated = make_keys.rotated(load_settings().require("signing_key"), keep)
+    if json_:
+        typer.echo(json.dumps({"TOKENTRAIL_SIGNING_KEY": rotated}))
+    else:
+        typer.echo(f"export TOKENTRAIL_SIGNING_KEY='{rotated}'")
 
 
 def list_(json_: bool = typer.Option(False, "--json", help="Print the list as JSON.")) -> None:

@@ -98,6 +98,31 @@ create table issuer.refresh_token (
 );
 create index refresh_token_expiry on issuer.refresh_token (expires_at);
 
+-- A code is good once, for a minute; one that was used stays until then, so that its second use is known.
+create table issuer.authorization_code (
+    code_hash     bytea primary key,
+    client_id     text not null,
+    redirect_uri  text not null,
+    challenge     text not null,
+    audience      text not null,
+    scope         text,
+    subject       text not null,
+    sid           text not null,
+    auth_time     bigint not null,
+    amr           text[] not null,
+    jkt           text,
+    expires_at    timestamptz not null,
+    used_at       timestamptz
+);
+create index authorization_code_expiry on issuer.authorization_code (expires_at);
+
+-- Ids of assertions and proofs that may be used once (RFC 7523 section 3, RFC 9449 section 11.1).
+create table issuer.used_once (
+    id_hash     bytea primary key,
+    expires_at  timestamptz not null
+);
+create index used_once_expiry on issuer.used_once (expires_at);
+
 -- What was revoked, and when: all that was issued up to then is dead. Times in Unix microseconds.
 create table issuer.cutoff (
     target      text not null check (target in ('jti', 'session', 'subject', 'client', 'family', 'issuer')),

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+from tokentrail import phi
 
 #: RFC 9068 section 2.2, RFC 7519 section 4.1, RFC 8693 section 4.3, RFC 7800, OpenID Connect's sid.
 ALLOWED_CLAIMS = frozenset(
@@ -40,6 +43,7 @@ def new_id(prefix: str = "") -> str:
             return made
 
 
+@lru_cache(maxsize=10_000)
 def is_opaque(subject: str) -> bool:
     """Whether a subject is random enough to say nothing about anybody.
 
@@ -52,11 +56,9 @@ def is_opaque(subject: str) -> bool:
     letters = sum(c.isalpha() for c in subject)
     if digits < 2 or letters < 4 or _RUN_OF_LETTERS.search(subject):
         return False
-    return _is_uuid(subject) or not (_DATE.search(subject) or _RUN_OF_DIGITS.search(subject))
-
-
-def _is_uuid(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text) is not None
+    return phi.is_uuid(subject) or not (
+        _DATE.search(subject) or _RUN_OF_DIGITS.search(subject) or phi.shape_of(subject)
+    )
 
 
 def is_identifier(text: str) -> bool:

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tokentrail.tokens.keys import pem_blocks
+
 RSA_BITS = 2048
 
 
@@ -54,6 +56,12 @@ def environment() -> dict[str, str]:
         "TOKENTRAIL_COMMAND_KEY": one_line(command),
         "TOKENTRAIL_COMMAND_PUBLIC_KEY": one_line(public_pem(command)),
     }
+
+
+def rotated(setting: str, keep: int = 1) -> str:
+    """A signing-key setting with a new key before the old ones, of which `keep` stay."""
+    old = pem_blocks(setting, "TOKENTRAIL_SIGNING_KEY")[:keep]
+    return one_line("".join([rsa_pem(), *old]))
 
 
 def _pem(key: rsa.RSAPrivateKey | Ed25519PrivateKey) -> str:

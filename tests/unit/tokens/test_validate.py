@@ -239,6 +239,25 @@ def test_a_revoked_token_is_refused_though_cached(
     assert refused(validator, made.token) == "revoked"
 
 
+def test_rotation_with_overlap(
+    signing_pem: str, to_audience: keys.EncryptionKey, decryption: list[keys.EncryptionKey]
+) -> None:
+    """RFC 7517 section 4.5:
+
+    new tokens carry the new kid, old ones verify as long as their key is published.
+    """
+    before = keys.signing_keys(signing_pem)
+    after = keys.signing_keys(make_keys.rotated(signing_pem))
+    assert [k.kid for k in after][1:] == [before[0].kid]
+    old = mint(Minter(ISSUER, before[0]), to_audience).token
+    new = mint(Minter(ISSUER, after[0]), to_audience).token
+    published = Validator(AUDIENCE, decryption, {ISSUER: FixedKeys(keys.jwks(after))}, NothingDenied())
+    assert published.validate(old).kid != published.validate(new).kid
+    retired = keys.signing_keys(make_keys.rotated(make_keys.one_line(signing_pem), keep=0))
+    gone = Validator(AUDIENCE, decryption, {ISSUER: FixedKeys(keys.jwks(retired))}, NothingDenied())
+    assert refused(gone, old) == "unknown_key"
+
+
 def test_minting_refuses_what_must_not_exist(minter: Minter, to_audience: keys.EncryptionKey) -> None:
     for over in (
         {"lifetime": 901},

@@ -47,8 +47,15 @@ class Stack:
         self.urls: dict[str, str] = {}
         self.environment: dict[str, str] = {}
 
-    def start(self, *, issuer_port: int = 0, web_port: int = 0, extra: Mapping[str, str] | None = None) -> None:
-        """Start all processes; `extra` is environment for them. Raises ConfigError when keys are missing."""
+    def start(
+        self,
+        *,
+        issuer_port: int = 0,
+        web_port: int = 0,
+        extra: Mapping[str, str] | None = None,
+        options: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Start all processes: `extra` is environment for all, `options` more arguments by command."""
         ports = {"issuer": issuer_port, "resource-server": 0, "web": web_port}
         kinds = [kind for kind in KINDS if kind.command in _commands()]
         chosen = {kind.command: free_port(ports[kind.port_of]) for kind in kinds if kind.port_of}
@@ -60,7 +67,10 @@ class Stack:
         }
         if f"{PREFIX}DATA_KEY" in self.environment:
             self._forget_sealed_state()
-        children = [Child(kind.command, _arguments(chosen.get(kind.command))) for kind in kinds]
+        more = options or {}
+        children = [
+            Child(kind.command, (*_arguments(chosen.get(kind.command)), *more.get(kind.command, ()))) for kind in kinds
+        ]
         self._supervisor.start(children, self.environment)
         devservices.announce(self._settings, issuer_url=self.urls.get("issuer"), web_url=self.urls.get("web"))
 

@@ -53,7 +53,7 @@ def run(options: Options, console: Console) -> Figures:
         ready = stage.Ready(books)
         stack = Stack(settings, say=lambda line: console.print(f"  {line}", highlight=False))
         undo.callback(stack.stop)
-        stack.start(extra=FOR_CHILDREN)
+        stack.start(extra=FOR_CHILDREN, options={"scorer": ("--policy", str(stage.scorer_policy(settings)))})
         settings = with_keys(stack.environment)
         observer = Observer(settings, Codec(settings.require("schema_registry_url")))
         undo.callback(observer.stop)
@@ -94,6 +94,7 @@ async def _play(parts: _Parts) -> Figures:
             await ending.drain(books, observer)
             view.say("a revoked token is shown once more")
             await ending.show_revoked(figures, player, cast, observer, parts.settings)
+            await ending.drain(books, observer)  # showing it was an event too, and may have raised an alert
             await ending.measure(figures, player, cast, books, observer, from_index)
             view.say("the ledger is verified, then edited by a superuser, verified, restored, verified")
             await asyncio.to_thread(ending.prove, figures, parts.settings, from_index)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from pathlib import Path
 
 import httpx
 
@@ -24,6 +26,9 @@ from tokentrail.tokens.keys import audience_key, pem_blocks, signing_keys
 
 AUDIENCE = "records"
 READY_WITHIN = 60.0
+# A minute stands for a day and every kind of attacker comes in it: under the ordinary limits on how many people
+# may be revoked at once the scorer would stop after the first few, as it should, and wait for a person.
+POLICY = {"name": "demo", "max_subjects_per_minute": 200, "max_share_of_active": 0.25, "min_share_subjects": 100}
 
 
 def make_cast(settings: Settings, own: IssuerSettings, population: Population) -> Cast:
@@ -37,6 +42,13 @@ def audience_public_pem(settings: Settings) -> str:
     """The public half of the resource server's key: what tokens are encrypted to."""
     private = pem_blocks(settings.require("encryption_key"), "TOKENTRAIL_ENCRYPTION_KEY")[0]
     return make_keys.public_pem(private)
+
+
+def scorer_policy(settings: Settings) -> Path:
+    """The policy file of a demonstration, in the state directory."""
+    path = settings.state_dir / "demo-policy.json"
+    path.write_text(json.dumps(POLICY, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def player(settings: Settings, plan: Plan, cast: Cast, urls: dict[str, str]) -> Player:

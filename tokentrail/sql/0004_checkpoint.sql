@@ -7,6 +7,11 @@ alter table ledger.checkpoint add column cosignatures smallint not null default 
 alter table ledger.checkpoint drop constraint checkpoint_pkey;
 alter table ledger.checkpoint add primary key (log_id, tree_size, vkey, cosignatures);
 
+-- A log that goes on after a restore does not hold what the log before it read.
+alter table ledger.skipped_offset drop constraint skipped_offset_reason_check;
+alter table ledger.skipped_offset add constraint skipped_offset_reason_check
+    check (reason in ('duplicate', 'control', 'earlier_log'));
+
 -- The checkpointer needs the tree and nothing else: no leaf, no body, no key, no outbox.
 revoke all on all tables in schema ledger from tokentrail_checkpointer;
 grant select on ledger.log, ledger.tile, ledger.checkpoint to tokentrail_checkpointer;

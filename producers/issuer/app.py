@@ -164,12 +164,21 @@ class Endpoints:
         client = self._core.directory.clients.peek(found.client_id)
         if client is None:
             client = await run_in_threadpool(self._core.directory.clients.get, found.client_id)
+        source = self._source(request)
+        limits = self._core.limits
+        # By client and address together: otherwise anybody could lock a client out by guessing in its name.
+        guesser = f"{found.client_id[:128]} {source['ip']}"
+        wait = max(limits.clients.wait(guesser), limits.addresses.wait(source["ip"] or ""))
+        if wait:
+            raise OAuthError("slow_down", "too many failures: try again later", 429, retry_after=wait)
         try:
             if found.method != client_auth.PRIVATE_KEY_JWT:
                 return client_auth.check(found, client)
             return await self._asserted(found, client)
         except OAuthError:
-            note_client_failure(self._core, found, client, self._source(request))
+            limits.clients.failed(guesser)
+            limits.addresses.failed(source["ip"] or "")
+            note_client_failure(self._core, found, client, source)
             raise
 
     async def _asserted(self, found: client_auth.Presented, client: Client | None) -> Client:
@@ -202,6 +211,8 @@ class Endpoints:
         if error.status == 401:
             # RFC 6749 section 5.2 wants the challenge; the error in it serves clients that read nothing else.
             headers["www-authenticate"] = f'Basic realm="tokentrail", error="{error.error}"'
+        if error.retry_after:
+            headers["retry-after"] = str(error.retry_after)
         return JSONResponse({"error": error.error, "error_description": error.description}, error.status, headers)
 
     def _source(self, request: Request) -> dict[str, Any]:

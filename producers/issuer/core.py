@@ -11,6 +11,7 @@ from typing import Any
 from producers.issuer.batch import BatchWriter
 from producers.issuer.directory import Audience, Client, Directory, Pool
 from producers.issuer.grant_record import TokenRow
+from producers.issuer.limits import LoginLimits
 from producers.issuer.metrics import Metrics
 from producers.issuer.oauth import OAuthError
 from producers.issuer.passwords import Passwords
@@ -38,6 +39,7 @@ class Core:
     wake: Callable[[], None]
     origin: Origin
     metrics: Metrics
+    limits: LoginLimits
     # Argon2 takes 19 MiB and a core for 20 ms: a few threads of its own keep a flood of logins from starving
     # the rest.
     logins: ThreadPoolExecutor = field(repr=False)

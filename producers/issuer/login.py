@@ -47,7 +47,14 @@ def find(core: Core, name: str) -> Known | None:
 
 def check_password(core: Core, attempt: Attempt, name: str, password: str) -> Known:
     """The person, if name and password fit. Otherwise raises invalid_grant, the same for every reason."""
+    account, address = core.secret.typed_name_hash(name), attempt.source.get("ip")
     person = find(core, name)
+    wait = core.limits.wait(account, address)
+    if wait:
+        # Not even the right password helps now, so a guesser learns nothing by going on.
+        subject = person.subject if person else None
+        _note_login(core, attempt, subject, "rate_limited", typed=None if person else account)
+        raise OAuthError("slow_down", "too many failures: try again later", 429, retry_after=wait)
     fits = core.passwords.verify(person.password_hash if person else None, password)
     if person is None:
         _note_login(core, attempt, None, "unknown_name", typed=core.secret.typed_name_hash(name))
@@ -57,6 +64,7 @@ def check_password(core: Core, attempt: Attempt, name: str, password: str) -> Kn
         _note_login(core, attempt, person.subject, "disabled")
     else:
         return person
+    core.limits.failed(account, address)
     raise OAuthError("invalid_grant", "name or password is wrong")
 
 
@@ -66,12 +74,19 @@ def check_second_factor(core: Core, attempt: Attempt, person: Known, code: str |
         return ("pwd",)
     if code is None:
         raise OAuthError("mfa_required", "send the one-time code as otp", 403)
+    wait = core.limits.wait(person.subject, None)
+    if wait:
+        note_mfa(core, attempt, person.subject, "rate_limited")
+        raise OAuthError("slow_down", "too many failures: try again later", 429, retry_after=wait)
     secret = core.secret.unseal(person.totp_sealed, person.subject)
     step = totp_step(secret, code, person.totp_last_step)
     if step is None or not _use_step(core, person.subject, step):
         note_mfa(core, attempt, person.subject, "wrong_code")
+        # A million codes are few: guesses of the second factor count by themselves.
+        core.limits.failed(person.subject, attempt.source.get("ip"))
         raise OAuthError("invalid_grant", "the one-time code is wrong")
     note_mfa(core, attempt, person.subject, None)
+    core.limits.accounts.succeeded(person.subject)
     return ("pwd", "otp", "mfa")
 
 

@@ -14,9 +14,10 @@ MAX_PARAMETERS = 40
 class OAuthError(Exception):
     """An error answer: its code of RFC 6749, a sentence for the developer, the HTTP status."""
 
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
+    def __init__(self, error: str, description: str, status: int = 400, *, retry_after: int = 0) -> None:
         super().__init__(f"{error}: {description}")
         self.error, self.description, self.status = error, description, status
+        self.retry_after = retry_after
 
 
 def invalid_client(description: str = "client authentication failed") -> OAuthError:

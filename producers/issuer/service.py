@@ -18,6 +18,7 @@ from producers.issuer.admin import issuer_secret
 from producers.issuer.batch import BatchWriter
 from producers.issuer.core import Core
 from producers.issuer.directory import Directory
+from producers.issuer.limits import Limit, LoginLimits
 from producers.issuer.metrics import Metrics
 from producers.issuer.passwords import Passwords
 from producers.issuer.settings import IssuerSettings, load_issuer_settings
@@ -35,6 +36,7 @@ from tokentrail.tokens.revocation import SCHEMA
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 12
+WINDOW_SECONDS = 600.0
 STATEMENT_TYP = "tokentrail-statement+jwt"
 
 
@@ -65,6 +67,7 @@ class IssuerService:
             wake=self.relay.wake,
             origin=Origin(networks(own.trusted_proxies)),
             metrics=Metrics(),
+            limits=LoginLimits(Limit(own.login_failures, WINDOW_SECONDS), Limit(own.address_failures, WINDOW_SECONDS)),
             logins=ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="login"),
         )
         self.app = app.build(self.core)

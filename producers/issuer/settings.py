@@ -23,6 +23,11 @@ class IssuerSettings(BaseSettings):
     session_seconds: int = Field(default=12 * 3600, ge=60, le=30 * 86400)
     refresh_retry_seconds: float = Field(default=10.0, ge=0, le=60)
     """How long a refresh token just used may be shown again by a client that lost the answer."""
+    login_failures: int = Field(default=100, ge=1)
+    """Failures on one name or client within ten minutes, after which it has to wait
+    (NIST SP 800-63B section 5.2.2: at most 100)."""
+    address_failures: int = Field(default=1000, ge=1)
+    """The same for one address: an office or a carrier is one address."""
     argon2_memory_kib: int = Field(default=19456, ge=8)
     argon2_time_cost: int = Field(default=2, ge=1)
     argon2_parallelism: int = Field(default=1, ge=1)

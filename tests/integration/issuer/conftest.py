@@ -120,13 +120,7 @@ def keyed(settings: Settings) -> Settings:
 @pytest.fixture
 def own() -> IssuerSettings:
     """Cheap passwords; this machine may speak for clients."""
-    return IssuerSettings(
-        issuer_secret=SecretStr(ENVIRONMENT["TOKENTRAIL_ISSUER_SECRET"]),
-        trusted_proxies="127.0.0.0/8",
-        argon2_memory_kib=64,
-        argon2_time_cost=1,
-        refresh_retry_seconds=2,
-    )
+    return cheap_settings()
 
 
 @pytest.fixture
@@ -154,6 +148,17 @@ def tail(keyed: Settings) -> Iterator[Tail]:
     made = Tail(keyed, "tokens.events", "tokens.denylist")
     yield made
     made.close()
+
+
+def cheap_settings(**over: Any) -> IssuerSettings:
+    return IssuerSettings(
+        issuer_secret=SecretStr(ENVIRONMENT["TOKENTRAIL_ISSUER_SECRET"]),
+        trusted_proxies="127.0.0.0/8",
+        argon2_memory_kib=64,
+        argon2_time_cost=1,
+        refresh_retry_seconds=2,
+        **over,
+    )
 
 
 def audience_pem() -> str:

@@ -19,7 +19,7 @@ from tokentrail.ledger.stored_tree import StoredTree
 from tokentrail.tokens.make_keys import secret
 from tokentrail.verifier import verify
 from tokentrail.verifier.leaf import parse
-from tokentrail.verifier.notes import VKey, open_checkpoint, parse_checkpoint
+from tokentrail.verifier.notes import VKey, open_checkpoint
 
 NEW = "tokentrail.local/ledger-2"
 

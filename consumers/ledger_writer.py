@@ -11,11 +11,12 @@ import structlog
 from prometheus_client import Counter
 from psycopg import Connection
 
+from consumers.completeness import Completeness
 from tokentrail.codec import Codec
 from tokentrail.config import Settings
 from tokentrail.db import connect
-from tokentrail.events import ALERTS, EVENTS, QUARANTINE, REVOCATIONS
-from tokentrail.ledger import drafts
+from tokentrail.events import ALERTS, EVENTS, ISSUER_STATEMENT, QUARANTINE, REVOCATIONS, Event
+from tokentrail.ledger import drafts, statements
 from tokentrail.ledger.append import Appender, Sealed
 from tokentrail.ledger.dedupe import judge
 from tokentrail.ledger.head import open_log
@@ -45,6 +46,7 @@ class Batch:
     drafts: list[Draft]
     sealed: list[Sealed]
     refused: list[tuple[Record, str]] = field(default_factory=list)
+    statements: list[tuple[int, Event]] = field(default_factory=list)
     epoch: int = -1
 
 
@@ -87,13 +89,19 @@ class LedgerSink(Sink):
 
     def prepare(self, messages: list[Record]) -> Batch:
         """Decode, commit to and seal each record; no lock is held."""
-        found, refused = [], []
+        found: list[Draft] = []
+        refused: list[tuple[Record, str]] = []
+        said: list[tuple[int, Event]] = []
         for message in messages:
             draft, reason = drafts.read(self._codec, message)
+            if draft.type == ISSUER_STATEMENT:
+                said.append((len(found), self._codec.decode(message.topic(), draft.body).event))
             found.append(draft)
             if reason is not None:
                 refused.append((message, reason))
-        return self._sealed(found, refused)
+        batch = self._sealed(found, refused)
+        batch.statements = said
+        return batch
 
     def prepare_poison(self, message: Record) -> Batch:
         """A record that ended the process again and again is never decoded: its bytes are the entry."""
@@ -101,7 +109,7 @@ class LedgerSink(Sink):
 
     def _sealed(self, found: list[Draft], refused: list[tuple[Record, str]]) -> Batch:
         assert self._sealer is not None  # noqa: S101 - set when a partition was claimed
-        return Batch(found, self._sealer.seal(found), refused, self._epoch)
+        return Batch(found, self._sealer.seal(found), refused, epoch=self._epoch)
 
     def write(self, conn: Connection, prepared: Batch) -> None:
         """Lock the head, drop duplicates, mark conflicts, append, and queue what is for quarantine."""
@@ -119,6 +127,9 @@ class LedgerSink(Sink):
             entries = self._apart(conn, prepared, judged.duplicates, judged.conflicts)
         entries = self._new_schemas(conn, prepared.drafts, head.size) + entries
         self._appender.append(conn, head, entries)
+        for i, event in prepared.statements:
+            if i not in judged.duplicates and i not in judged.conflicts:
+                statements.store(conn, self._log_id, prepared.drafts[i], event)
         for message, reason in prepared.refused:
             put_raw(conn, "ledger", QUARANTINE, message.key(), message.value() or b"", _why(message, reason))
 
@@ -208,7 +219,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
     relay = Relay(settings, "ledger", "outbox", "writer", codec, issuer=settings.ledger_origin)
     sink.relay = relay
     relay.start()
+    completeness = threading.Thread(target=Completeness(settings, log_id).run, args=(stop,), name="completeness")
+    completeness.start()
     try:
         FencedConsumer(settings, group=GROUP, topics=TOPICS, schema="ledger", sink=sink, stop=stop, linger=0.02).run()
     finally:
+        stop.set()
+        completeness.join(10)
         relay.stop()

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     archive_dir: Path | None = None
     retention_days: int = Field(2192, ge=1)
     reader: str | None = None
+    statement_grace_seconds: float = Field(default=30.0, gt=0)
     kafka: dict[str, str] = Field(default_factory=dict)
 
     def require(self, name: str) -> str:

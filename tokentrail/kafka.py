@@ -28,7 +28,7 @@ TOPICS: dict[str, tuple[int, dict[str, str]]] = {
 def _config(settings: Settings, extra: dict[str, Any]) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.require("kafka_bootstrap"),
-        "log_level": 3,
+        "log_level": 0,  # a broker away is said once by who waits for it, not twenty times a second by librdkafka
         "error_cb": _quiet,
         **extra,
         **settings.kafka,

@@ -32,12 +32,12 @@ from tokentrail.tokens.commands import canonical
 from tokentrail.tokens.keys import SIGNATURE_ALG, SigningKey, signing_keys
 from tokentrail.tokens.mint import JWS_REGISTRY, Minter
 from tokentrail.tokens.revocation import SCHEMA
+from tokentrail.tokens.statements import STATEMENT_TYP
 
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 12
 WINDOW_SECONDS = 600.0
-STATEMENT_TYP = "tokentrail-statement+jwt"
 
 
 class IssuerService:

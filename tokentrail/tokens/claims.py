@@ -50,15 +50,13 @@ def is_opaque(subject: str) -> bool:
     At least 16 characters of letters, digits, - and _, with letters and at least two digits, and no run that
     reads like a name, a date, or a number with words around it.
     """
-    if not _OPAQUE.match(subject):
-        return False
+    if phi.is_uuid(subject) or not _OPAQUE.match(subject):
+        return phi.is_uuid(subject)
     digits = sum(c.isdigit() for c in subject)
     letters = sum(c.isalpha() for c in subject)
     if digits < 2 or letters < 4 or _RUN_OF_LETTERS.search(subject):
         return False
-    return phi.is_uuid(subject) or not (
-        _DATE.search(subject) or _RUN_OF_DIGITS.search(subject) or phi.shape_of(subject)
-    )
+    return not (_DATE.search(subject) or _RUN_OF_DIGITS.search(subject) or phi.shape_of(subject))
 
 
 def is_identifier(text: str) -> bool:

@@ -38,7 +38,10 @@ class MalformedTokenError(TokenRefusedError):
 
 
 class UntrustedTokenError(TokenRefusedError):
-    """Nobody we trust signed it. Reasons: undecryptable, unknown_issuer, unknown_key, bad_signature."""
+    """Nobody we trust signed it.
+
+    Reasons: undecryptable, unknown_issuer, unknown_key, bad_signature, proof.
+    """
 
 
 class PolicyTokenError(TokenRefusedError):

@@ -193,6 +193,7 @@ grant insert on ledger.entry, ledger.tile, ledger.data_key, ledger.search_key, l
     ledger.archived_range to tokentrail_retention;
 grant update (size, chain_hash, root_hash, updated_at) on ledger.log to tokentrail_retention;
 grant update (wrapping_key, wrapped) on ledger.data_key, ledger.search_key to tokentrail_retention;
+grant update (index) on ledger.writer_schema to tokentrail_retention;
 grant update (released_by, released_at) on ledger.legal_hold to tokentrail_retention;
 grant update (pruned_at, manifest_hash) on ledger.archived_range to tokentrail_retention;
 grant execute on function ledger.ensure_month, ledger.lock_retention, ledger.forget_subject, ledger.clear_hashes,

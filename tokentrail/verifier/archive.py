@@ -77,11 +77,6 @@ class Pruning:
         self._last: int = row[0] if row and row[0] is not None else -1
         self._said = -1
 
-    @property
-    def any(self) -> bool:
-        """Whether anything was pruned."""
-        return self._last >= 0
-
     def see(self, row: Row, leaf: Leaf, report: Report) -> None:  # noqa: ARG002
         """Note what a Pruned entry says: its subject is "entries 0 to N"."""
         if leaf.type == "Pruned" and leaf.topic is None and leaf.subject is not None:

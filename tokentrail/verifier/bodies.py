@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from fastavro import parse_schema, schemaless_reader
 from psycopg import Connection
 
-from tokentrail.verifier.leaf import Leaf
+from tokentrail.verifier.leaf import Leaf, parse
 from tokentrail.verifier.report import Report
 from tokentrail.verifier.rows import Row
 
@@ -38,6 +39,11 @@ def _plain(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: _plain(value) for key, value in schema.items() if key != "logicalType"}
     return schema
+
+
+def _schema_of(body: bytes) -> Any:
+    """The parsed schema in the body of a WriterSchema entry."""
+    return parse_schema(_plain(json.loads(json.loads(body)["schema"])))
 
 
 class Bodies:
@@ -67,6 +73,20 @@ class Bodies:
         ):
             raw_key = _unwrap(masters.get(wrapping_key), bytes(wrapped))
             self._keys[key_id] = None if raw_key is None else AESGCM(raw_key)
+        self._load_schemas(conn, log_id)
+
+    def _load_schemas(self, conn: Connection[Any], log_id: int) -> None:
+        """Schemas from where they were said last: a walk may begin after the entry that said one first."""
+        for schema_id, key_id, leaf, body in conn.execute(
+            """select s.schema_id, e.key_id, e.leaf, e.body from ledger.writer_schema s
+            join ledger.entry e on e.log_id = s.log_id and e.index = s.index where s.log_id = %s""",
+            (log_id,),
+        ):
+            key = self._keys.get(key_id)
+            with suppress(InvalidTag, ValueError):
+                if key is not None:
+                    salted = key.decrypt(body[:NONCE], body[NONCE:], parse(leaf).commitment)
+                    self._schemas[schema_id] = _schema_of(salted[SALT:])
 
     def see(self, row: Row, leaf: Leaf, report: Report) -> None:
         """Open one body and compare."""
@@ -93,7 +113,7 @@ class Bodies:
 
     def _compare(self, row: Row, leaf: Leaf, body: bytes, report: Report) -> None:
         if leaf.type == "WriterSchema" and leaf.schema_id is not None:
-            self._schemas[leaf.schema_id] = parse_schema(_plain(json.loads(json.loads(body)["schema"])))
+            self._schemas[leaf.schema_id] = _schema_of(body)
             return
         schema = self._schemas.get(leaf.schema_id or 0)
         if schema is None or leaf.topic is None or leaf.type == "Unreadable":

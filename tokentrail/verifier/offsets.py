@@ -47,6 +47,11 @@ class Offsets:
                 report.add("offset_missing", index, f"{topic}[{partition}] offset {missing} is not in the log")
         self._expected[key] = offset + 1
 
+    def pass_over(self) -> None:
+        """Entries follow that cannot be read: which offsets they hold is not known."""
+        self._from_start = False
+        self._expected.clear()
+
     def _bridge(self, key: Partition, start: int, end: int) -> int | None:
         """The first offset of start..end-1 that no skipped range covers."""
         ranges = self._skipped.get(key, [])

@@ -49,7 +49,7 @@ def verify(
         bodies = Bodies(conn, log_id, data_keys or [])
         pruning = Pruning(conn, log_id)
         checks: list[EntryCheck] = [bodies, pruning]
-        walk = Walk(report, Offsets(conn, log_id, from_start=not pruning.any), checks, set())
+        walk = Walk(report, Offsets(conn, log_id, from_start=True), checks, set())
         walk.run(entries(conn, log_id, archive, report), progress)
         _check_head(report, walk, size, bytes(chain_hash), bytes(root_hash))
         check_tiles(conn, log_id, walk.tree.size, walk.leaf_tiles, report)

@@ -67,6 +67,7 @@ class Walk:
         """Entries of which only the hashes are left: chain and tree go on over them."""
         if batch.first != self.next_index:
             self._misplaced(batch.first, self.next_index)
+        self._offsets.pass_over()
         for leaf_hash in batch.leaf_hashes:
             self.chain = hashlib.sha256(b"\x02" + self.chain + leaf_hash).digest()
         self.leaf_tiles.add(list(enumerate(batch.leaf_hashes, batch.first)))

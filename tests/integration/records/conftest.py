@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from tests.integration.records.book import Book
 from tests.servers import Servers, fresh_database
 from tokentrail.config import Settings, load_settings
+from tokentrail.ledger.archive.layout import archive_dir
 from tokentrail.ledger.notes import NoteKey
 from tokentrail.verifier import Report, verify
 
@@ -75,4 +76,4 @@ def verified(settings: Settings, *, keys: bool = True) -> Report:
     """What the verifier says."""
     raw = [base64.b64decode(part) for part in settings.require("data_key").split()] if keys else []
     with psycopg.connect(settings.require("database_url")) as conn:
-        return verify(conn, settings.ledger_origin, data_keys=raw)
+        return verify(conn, settings.ledger_origin, data_keys=raw, archive=archive_dir(settings))

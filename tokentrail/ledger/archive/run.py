@@ -7,6 +7,7 @@ from the start of its month and finds what it left.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from tokentrail.db import connect
 from tokentrail.errors import Refused
 from tokentrail.ledger.archive.layout import archive_dir, location
 from tokentrail.ledger.archive.write import Month, write_month
-from tokentrail.ledger.drafts import own
+from tokentrail.ledger.drafts import WRITER_SCHEMA, own
+from tokentrail.ledger.leaf import COMMITMENT, Draft
 from tokentrail.ledger.own_entry import ARCHIVED, append_own, find_log
+from tokentrail.ledger.seal import KeyRing, SealedBody, master_keys
 
 # A month stays in the table this long after its end: Kafka and outboxes may still bring an event again.
 MARGIN_DAYS = 31
@@ -149,7 +152,7 @@ def _move(
     """Record and drop, in one transaction, again and again until no reader stands in the way."""
     for attempt in Retrying(
         retry=retry_if_exception_type((psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)),
-        wait=wait_exponential_jitter(initial=0.2, max=5),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5),
         stop=stop_after_delay(GIVE_UP_SECONDS),
         reraise=True,
     ):
@@ -166,10 +169,35 @@ def _move(
                 for part, said in zip(parts, hashes, strict=True)
             ]
             if ranges:
-                append_own(conn, settings, log_id, [own(ARCHIVED, month=f"{month:%Y-%m}", ranges=ranges)])
+                said = own(ARCHIVED, subject=f"month {month:%Y-%m}", month=f"{month:%Y-%m}", ranges=ranges)
+                _append(settings, conn, log_id, parts, said)
             progress("appended")
             conn.execute("select ledger.drop_archived_month(%s, %s::interval)", (month, LOCK_WAIT))
             progress("dropped")
+
+
+def _append(settings: Settings, conn: Connection[Any], log_id: int, parts: list[Month], said: Draft) -> None:
+    """Say what was moved, and say again the writer schemas that go with it: what stays is read by them."""
+    restated: dict[int, Draft] = {}
+    ring = KeyRing(conn, log_id, master_keys(settings))
+    for part in parts:
+        rows = conn.execute(
+            """select s.schema_id, e.key_id, e.leaf, e.body from ledger.writer_schema s
+            join ledger.entry e on e.log_id = s.log_id and e.index = s.index
+            where s.log_id = %s and s.log_id = %s and s.index between %s and %s order by s.schema_id""",
+            (log_id, part.log_id, part.first_index, part.last_index),
+        ).fetchall()
+        keys = ring.opening_keys(row[1] for row in rows)
+        for schema_id, key_id, leaf, sealed in rows:
+            if key_id in keys:
+                body = SealedBody.open(keys[key_id], bytes(sealed), bytes(leaf)[COMMITMENT])[1]
+                restated[schema_id] = own(WRITER_SCHEMA, schema_id=schema_id, schema=json.loads(body)["schema"])
+    first = append_own(conn, settings, log_id, [*restated.values(), said])
+    for index, schema_id in enumerate(restated, first):
+        conn.execute(
+            "update ledger.writer_schema set index = %s where log_id = %s and schema_id = %s",
+            (index, log_id, schema_id),
+        )
 
 
 def _record(conn: Connection[Any], parts: list[Month], hashes: list[str]) -> None:

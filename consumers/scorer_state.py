@@ -139,7 +139,11 @@ def _by_subject(world: World, names: Iterable[str]) -> tuple[dict[str, list[str]
 
 
 def forget(conn: Connection) -> None:
-    """Drop the stored state, whose key is gone; the scorer builds it again from Kafka, in silence."""
+    """Drop the stored state, whose key is gone. The scorer learns anew from its positions on."""
     conn.execute("delete from scorer.subject_state")
     conn.execute("delete from scorer.population")
-    conn.execute("delete from scorer.snapshot")
+    conn.execute(
+        "insert into scorer.snapshot (topic, partition, next_offset) "
+        "select topic, partition, next_offset from scorer.partition_position "
+        "on conflict (topic, partition) do update set next_offset = excluded.next_offset, taken_at = now()"
+    )

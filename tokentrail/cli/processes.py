@@ -20,19 +20,20 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One process of the stack. `port_of` names the port it listens on, if it does."""
+    """One process of the stack. `port_of` names the port it listens on; one that reads streams ends last."""
 
     command: str
     port_of: str | None = None
+    reads: bool = False
 
 
 # In the order they are started; a command that this version does not have is left out.
 KINDS = (
-    Kind("ledger-writer"),
-    Kind("scorer"),
+    Kind("ledger-writer", reads=True),
+    Kind("scorer", reads=True),
     Kind("issuer", "issuer"),
     Kind("resource-server", "resource-server"),
-    Kind("checkpointer"),
+    Kind("checkpointer", reads=True),
     Kind("web", "web"),
 )
 
@@ -69,7 +70,8 @@ class Stack:
             self._forget_sealed_state()
         more = options or {}
         children = [
-            Child(kind.command, (*_arguments(chosen.get(kind.command)), *more.get(kind.command, ()))) for kind in kinds
+            Child(kind.command, _arguments(chosen.get(kind.command)) + more.get(kind.command, ()), kind.reads)
+            for kind in kinds
         ]
         self._supervisor.start(children, self.environment)
         devservices.announce(self._settings, issuer_url=self.urls.get("issuer"), web_url=self.urls.get("web"))

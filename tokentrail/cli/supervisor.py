@@ -36,6 +36,7 @@ class Child:
 
     name: str
     arguments: tuple[str, ...] = ()
+    ends_last: bool = False  # it reads what the others publish when they end
 
 
 @dataclass(slots=True)
@@ -71,11 +72,15 @@ class Supervisor:
         self._watcher.start()
 
     def stop(self) -> None:
-        """SIGTERM to all at once, SIGKILL to what is still there after 12 seconds."""
+        """SIGTERM, first to those that publish, then to those that read; SIGKILL after 12 seconds each."""
         self._stopping.set()
         if self._watcher.is_alive():
             self._watcher.join()
-        alive = [entry for entry in self._running if entry.process.poll() is None]
+        for last in (False, True):
+            self._end([entry for entry in self._running if entry.child.ends_last is last])
+
+    def _end(self, entries: Sequence[_Running]) -> None:
+        alive = [entry for entry in entries if entry.process.poll() is None]
         for entry in alive:
             entry.process.terminate()
         deadline = time.monotonic() + END_WITHIN

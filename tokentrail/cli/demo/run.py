@@ -50,7 +50,8 @@ def run(options: Options, console: Console) -> Figures:
         _migrate(settings)
         books = Books(settings)
         undo.callback(books.close)
-        ready = stage.Ready(books)
+        before = stage.Before(books)
+        console.print("[bold]processes[/]")
         stack = Stack(settings, say=lambda line: console.print(f"  {line}", highlight=False))
         undo.callback(stack.stop)
         stack.start(extra=FOR_CHILDREN, options={"scorer": ("--policy", str(stage.scorer_policy(settings)))})
@@ -58,7 +59,7 @@ def run(options: Options, console: Console) -> Figures:
         observer = Observer(settings, Codec(settings.require("schema_registry_url")))
         undo.callback(observer.stop)
         observer.start()
-        parts = _Parts(options, console, settings, stack, books, observer, ready)
+        parts = _Parts(options, console, settings, stack, books, observer, before)
         return asyncio.run(_play(parts))
 
 
@@ -70,7 +71,7 @@ class _Parts:
     stack: Stack
     books: Books
     observer: Observer
-    ready: stage.Ready
+    before: stage.Before
 
 
 async def _play(parts: _Parts) -> Figures:
@@ -79,9 +80,11 @@ async def _play(parts: _Parts) -> Figures:
     secret = parts.stack.environment.get(f"{PREFIX}ISSUER_SECRET")
     own = IssuerSettings(issuer_secret=SecretStr(secret)) if secret else IssuerSettings()
     cast = stage.make_cast(parts.settings, own, plan.population)
-    await parts.ready.wait(parts.stack.urls)
-    from_index = books.size()
+    await parts.before.wait_until_at_work(parts.stack.urls)
     player = stage.player(parts.settings, plan, cast, parts.stack.urls)
+    parts.console.print("[bold]people go to work[/]")
+    await player.warm_up()
+    await ending.drain(books, observer)  # everybody has read what is there: nobody starts behind
     view = View(parts.console, options.seconds, cast.names, books, observer)
     figures = Figures(people=len(plan.population.people))
     try:
@@ -94,10 +97,12 @@ async def _play(parts: _Parts) -> Figures:
             await ending.drain(books, observer)
             view.say("a revoked token is shown once more")
             await ending.show_revoked(figures, player, cast, observer, parts.settings)
-            await ending.drain(books, observer)  # showing it was an event too, and may have raised an alert
-            await ending.measure(figures, player, cast, books, observer, from_index)
+            # Showing it was an event too, and may have raised an alert.
+            if not await ending.drain(books, observer):
+                figures.notes.append("the streams did not drain: something lags or a command is not acknowledged")
+            await ending.measure(figures, player, cast, books, observer, parts.before.entries)
             view.say("the ledger is verified, then edited by a superuser, verified, restored, verified")
-            await asyncio.to_thread(ending.prove, figures, parts.settings, from_index)
+            await asyncio.to_thread(ending.prove, figures, parts.settings, parts.before.entries)
     finally:
         player.close()
     return figures

@@ -62,21 +62,22 @@ def player(settings: Settings, plan: Plan, cast: Cast, urls: dict[str, str]) -> 
     return Player(plan, cast, Targets(urls["issuer"], urls["resource-server"]), forger)
 
 
-class Ready:
-    """Knows when the processes are at work. Make it before they start: it notes who had claimed what until then."""
+class Before:
+    """How things stood before the processes started: the log's size, and who had claimed what."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._before = {schema: books.epochs(schema) for schema in READERS}
+        self._epochs = {schema: books.epochs(schema) for schema in READERS}
+        self.entries = books.size()
 
-    async def wait(self, urls: dict[str, str]) -> None:
+    async def wait_until_at_work(self, urls: dict[str, str]) -> None:
         """Until all URLs are healthy and both readers have claimed partitions. NotConnected after a minute."""
         deaf, deadline = dict(urls), time.monotonic() + READY_WITHIN
-        idle = set(self._before)
+        idle = set(self._epochs)
         async with httpx.AsyncClient(timeout=2) as client:
             while deaf or idle:
                 deaf = {name: url for name, url in deaf.items() if not await _answers(client, f"{url}/health")}
-                idle = {schema for schema in idle if self._books.epochs(schema) == self._before[schema]}
+                idle = {schema for schema in idle if self._books.epochs(schema) == self._epochs[schema]}
                 if time.monotonic() > deadline:
                     names = ", ".join([*deaf, *(f"the reader of {schema}" for schema in sorted(idle))])
                     raise NotConnected(f"not ready after {READY_WITHIN:g} s: {names}; see the logs directory")

@@ -38,7 +38,7 @@ class View:
         self._rate = 0.0
         self._last = (time.monotonic(), 0)
         self._told = 0
-        self._first_size = books.size()
+        self._first_size, self._first_read = books.size(), len(observer.seen.read)
 
     def __enter__(self) -> View:
         if self._console.is_terminal:
@@ -80,17 +80,17 @@ class View:
     def _figures(self, size: int) -> str:
         seen = self._observer.seen
         enforced = seen.enforced_ms()
-        written = size - self._first_size
+        read, written = len(seen.read) - self._first_read, size - self._first_size
         p50, p99 = percentile(enforced, 50), percentile(enforced, 99)
         speed = f"event to enforced {p50:.0f} ms p50, {p99:.0f} ms p99" if p50 and p99 else "none enforced yet"
         return (
-            f"{self._rate:5.0f} events/s   {len(seen.read):,} published   {written:,} in the ledger"
-            f" (lag {max(0, len(seen.read) - written)})   {len(seen.alerts)} alerts   "
+            f"{self._rate:5.0f} events/s   {read:,} published   {written:,} in the ledger"
+            f" (lag {max(0, read - written)})   {len(seen.alerts)} alerts   "
             f"{len(seen.commands)} commands   {len(seen.revoked)} acknowledged   {speed}"
         )
 
     def _picture(self, size: int, player: Player) -> Group:
-        table = Table(box=None, padding=(0, 1), expand=True)
+        table = Table(box=None, padding=(0, 1), expand=True, show_header=bool(self._observer.seen.alerts))
         for name in ("severity", "who", "detection", "why", "done"):
             table.add_column(name, no_wrap=True, ratio=4 if name == "why" else None)
         for alert in self._observer.seen.alerts[-SHOWN:]:

@@ -14,8 +14,8 @@ CERTAIN = frozenset(
 FLOOR = 0.97
 
 
-def blend(m: Moment, findings: list[Finding], chance: float, rank: float) -> tuple[float, list[str]]:
-    """(risk 0..1, notes). `chance` and `rank` are -1 where there is no model."""
+def blend(m: Moment, findings: list[Finding], chance: float, rank: float) -> tuple[float, float, list[str]]:
+    """(risk 0..1, the risk by rules alone, notes). `chance` and `rank` are -1 where there is no model."""
     notes: list[str] = []
     facts = m.facts
     rules = combine(findings)
@@ -39,7 +39,7 @@ def blend(m: Moment, findings: list[Finding], chance: float, rank: float) -> tup
         risk = max(risk, FLOOR + 0.03 * max(certain) * (0.5 + 0.5 * risk))
     if m.subject.n < m.policy.settings.learned and risk > 0.2:
         notes.append("little is known of the subject yet: judged against the population")
-    return min(max(risk, 0.0), 1.0), notes
+    return min(max(risk, 0.0), 1.0), hand, notes
 
 
 def _logit(p: float) -> float:

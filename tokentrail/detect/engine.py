@@ -12,7 +12,7 @@ from tokentrail.detect import attacks, history, learning, pace, sessions, suspic
 from tokentrail.detect import observation as o
 from tokentrail.detect.blend import blend
 from tokentrail.detect.detections import BY_TYPE, Finding
-from tokentrail.detect.facts import Facts, row
+from tokentrail.detect.facts import row
 from tokentrail.detect.models import Models
 from tokentrail.detect.moment import Moment, moment_of
 from tokentrail.detect.observation import Observation
@@ -30,7 +30,7 @@ class Verdict:
     score: float
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    facts: Facts | None = None
+    rules: float = 0.0  # the risk without the trained combiner
     row: tuple[float, ...] = ()
     model: str = "rules"
 
@@ -55,7 +55,7 @@ def score(world: World, event: Observation, policy: Policy, models: Models) -> V
     _gather(m)
     findings = _fire(m)
     verdict = _judge(m, findings, models)
-    _update(m, findings)
+    _update(m, verdict.score)
     return verdict
 
 
@@ -89,18 +89,18 @@ def _fire(m: Moment) -> list[Finding]:
 def _judge(m: Moment, findings: list[Finding], models: Models) -> Verdict:
     facts = row(m.facts)
     chance, rank = models.judge(facts)
-    risk, notes = blend(m, findings, chance, rank)
-    return Verdict(risk, findings, notes, m.facts, facts, models.version)
+    risk, hand, notes = blend(m, findings, chance, rank)
+    return Verdict(risk, findings, notes, hand, facts, models.version)
 
 
-def _update(m: Moment, findings: list[Finding]) -> None:
-    """Learn from the event. Suspicion rests on the rules alone, so that a model cannot feed itself."""
+def _update(m: Moment, risk: float) -> None:
+    """Learn from the event, and keep its risk in mind for what follows from the same place."""
     event = m.event
     history.write(m)
     attacks.write(m)
     sessions.write(m)
     pace.write(m)
-    suspicion.remember(m, suspicion.combine(findings))
+    suspicion.remember(m, risk)
     if event.success and event.type in LEARNS:
         learning.notice(m.subject, m.context, m.client_id, m.grant_id, m.now)
     if m.now - m.world.swept > SWEEP:

@@ -90,6 +90,7 @@ class Facts:
     switches: float = 0.0
     unissued: float = 0.0
     overlong: float = 0.0
+    endless: float = 0.0  # no expiry where this stream's tokens always have one
     revoked: float = 0.0
     reuse: float = 0.0
     gen_gap: float = 0.0

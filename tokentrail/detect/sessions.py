@@ -34,10 +34,12 @@ def read(m: Moment) -> None:
 def _binding(m: Moment) -> None:
     """How far the use is from both the issue and the last use; the nearer of the two counts."""
     event, facts, token, family = m.event, m.facts, m.token, m.family
+    if event.type == o.TOKEN_USE and event.jti is not None:
+        # Means something only where the stream shows nearly every token's issue.
+        usual = m.world.usual("use known", token is not None and token.known_issue, 300)
+        if token is None or not token.known_issue:
+            facts.unissued = float(usual > 0.95 and world_knows_issues(m))
     if event.type == o.TOKEN_USE and token is None:
-        # Meaningful only where issues are in the stream and it has run for longer than a token lives.
-        if world_knows_issues(m):
-            facts.unissued = 1.0
         return
     if token is not None:
         agent, device, known = token.agent, token.device, [token.context, token.last_context]
@@ -147,6 +149,10 @@ def _forged(m: Moment) -> None:
                 facts.forged, m.forged_why = 1.0, "its key id never signed a token in this stream"
     elif event.kid is not None and policy.issuers and not any(event.kid in k for k in policy.issuers.values()):
         facts.forged, m.forged_why = 1.0, "its key id is not in the trust list"
+    if event.type != o.TOKEN_REFRESH and event.jti is not None:
+        usual = m.world.usual(event.type + " exp", event.exp is not None, 500)
+        if event.exp is None and usual > 0.999 and (m.token is None or event.type == o.TOKEN_ISSUE):
+            facts.endless = 1.0
     if event.exp is not None:
         start = event.iat if event.iat is not None else event.ts
         over = event.exp - start - policy.max_lifetime_seconds

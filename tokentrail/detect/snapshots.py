@@ -163,6 +163,7 @@ def dump_population(world: World) -> Plain:
     counted = [[words.feature[i], words.text[i], c, words.users[i]] for i, c in enumerate(words.count) if c > 0]
     return {
         "version": VERSION, "now": world.now, "start": world.start, "events": world.events, "issued": world.issued,
+        "habits": world.habits,
         "users": world.users, "total": words.total, "words": counted,
         "sources": [[words.text[k], _tally(s.tally)] for k, s in world.sources.items()],
         "tallies": [[k, _value(world, n) if k != "all" else None, _tally(t)] for (k, n), t in world.tallies.items()],
@@ -183,6 +184,7 @@ def load_population(world: World, p: Plain) -> None:
     words = world.vocabulary
     world.now, world.start, world.events, world.issued = p["now"], p["start"], p["events"], p["issued"]
     world.users = p["users"]
+    world.habits = p["habits"]
     words.total = p["total"]
     for feature, text, count, users in p["words"]:
         number = words.id(feature, text)

@@ -153,8 +153,19 @@ class World:
         self.max_contexts = 200_000
         self.sources: dict[int, Source] = {}
         self.issued = 0
+        self.habits: dict[str, list[float]] = {}  # what records ordinarily carry: [seen, with it]
         self.complete = False  # the stream is read from its beginning: what it does not know is not ours
         self.users = 0  # subjects with a habit
+
+    def usual(self, name: str, has: bool, least: float) -> float:
+        """Count whether a record has something; the share that had it before, 0 until `least` were seen."""
+        habit = self.habits.get(name)
+        if habit is None:
+            habit = self.habits[name] = [0.0, 0.0]
+        share = habit[1] / habit[0] if habit[0] >= least else 0.0
+        habit[0] += 1.0
+        habit[1] += has
+        return share
 
     def tick(self, ts: float) -> float:
         """Advance the clock and return it: it never runs back, and one far leap is not believed."""

@@ -62,7 +62,8 @@ def remember(m: Moment, score: float) -> None:
         subject.risk = {}
     key = m.context.key()
     before = subject.risk.get(key)
-    if before is None or before[0] * exp(-(m.now - before[1]) * LN2 / HALF_LIFE) < score:
+    # Only a graver event renews it: a stain must not feed on the scores that it causes.
+    if before is None or score > before[0] * 1.05 or m.now - before[1] > 4 * HALF_LIFE:
         subject.risk[key] = (score, m.now)
     if len(subject.risk) > MAX_CONTEXTS:
         del subject.risk[min(subject.risk, key=lambda k: subject.risk[k][1] if subject.risk else 0.0)]

@@ -23,7 +23,9 @@ class Knobs:
     mfa_first: bool = True  # login_success is written before the second factor
     revoke_all: bool = True  # a logout's row names the family too
     failed_device: float = 0.8  # failures that carry the device id
-    session_hours: float = 6.0
+    asns: float = 1.0
+    cities: float = 1.0
+    families: bool = True
 
 
 @dataclass(slots=True)
@@ -68,7 +70,13 @@ class Stream:
             "success": not kind.endswith("failure"), "family": None, "gen": None, "iss": ISSUER, "kid": None,
             "scope": None, "exp": None,
         }  # fmt: skip
+        if rng.random() >= knobs.asns:
+            row["asn"] = None
+        if rng.random() >= knobs.cities:
+            row["city"] = None
         row.update(more)
+        if not knobs.families:
+            row["family"] = row["gen"] = None
         self.rows.append(row)
         if attack is not None:
             self.labels[event_id] = attack

@@ -33,7 +33,9 @@ def make(seed: int, *, events: int = 100_000, share: float = 0.045, stealth: flo
     geo = Geography(rng)
     days = rng.choice((7, 14, 21, 28, 35))
     knobs = Knobs(
-        devices=rng.choice((1.0, 1.0, 0.9, 0.6)), places=rng.choice((1.0, 0.95, 0.8)),
+        devices=rng.choice((1.0, 1.0, 0.9, 0.6, 0.0)), places=rng.choice((1.0, 1.0, 0.95, 0.8, 0.0)),
+        asns=rng.choice((1.0, 1.0, 1.0, 0.97, 0.0)), cities=rng.choice((1.0, 1.0, 0.9, 0.0)),
+        families=rng.random() < 0.9,
         mfa=rng.choice((0.0, 0.3, 0.6, 0.9)), mfa_first=rng.random() < 0.7, revoke_all=rng.random() < 0.6,
         failed_device=rng.choice((1.0, 0.7, 0.3)),
     )  # fmt: skip

@@ -28,6 +28,7 @@ except (AttributeError, OSError):
 from tokentrail.cli import main
 main()
 """
+PROGRAM = (sys.executable, "-c", _BEGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,10 @@ class Supervisor:
     that started it.
     """
 
-    def __init__(self, log_of: Callable[[str], Path], say: Callable[[str], None]) -> None:
-        self._log_of, self._say = log_of, say
+    def __init__(
+        self, log_of: Callable[[str], Path], say: Callable[[str], None], program: Sequence[str] = PROGRAM
+    ) -> None:
+        self._log_of, self._say, self._program = log_of, say, program
         self._running: list[_Running] = []
         self._environment: dict[str, str] = {}
         self._stopping = threading.Event()
@@ -99,7 +102,7 @@ class Supervisor:
     def _spawn(self, child: Child, log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-                [sys.executable, "-c", _BEGIN, child.name, *child.arguments],
+                [*self._program, child.name, *child.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap_with_padding
 
 from tokentrail.config import Settings
-from tokentrail.verifier import verify
+from tokentrail.verifier import Options, verify
 
 TOPICS = ("tokens.events", "tokens.alerts", "tokens.revocations")
 
@@ -89,6 +89,8 @@ def assert_exactly_once(settings: Settings, *, duplicates: int = 0) -> int:
         assert stored.keys() <= kafka.keys(), "the ledger holds records that Kafka never had"
         assert all(kafka[at] == bodies[0] for at, bodies in stored.items())
         conn.rollback()
-        report = verify(conn, settings.ledger_origin, data_keys=[base64.b64decode(settings.require("data_key"))])
+        report = verify(
+            conn, settings.ledger_origin, Options(data_keys=[base64.b64decode(settings.require("data_key"))])
+        )
         assert report.as_dict()["problems"] == []
     return len(kafka)

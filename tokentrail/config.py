@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     command_key: SecretStr | None = None
     command_public_key: SecretStr | None = None
     archive_dir: Path | None = None
+    checkpoint_vkey: str | None = None
+    witness_vkeys: str = ""
+    witness_quorum: int = Field(default=0, ge=0)
     retention_days: int = Field(2192, ge=1)
     reader: str | None = None
     statement_grace_seconds: float = Field(default=30.0, gt=0)

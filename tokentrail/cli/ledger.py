@@ -78,7 +78,7 @@ def verify(
     """
     from tokentrail.cli.verify_output import run_verify
 
-    report = run_verify(load_settings(), full=full, since=since, checkpoint=checkpoint, quiet=json_)
+    report = run_verify(load_settings(), since=None if full else since, checkpoint=checkpoint, quiet=json_)
     if json_:
         sys.stdout.write(json.dumps(report.as_dict()) + "\n")
     if not report.ok:

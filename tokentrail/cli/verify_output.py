@@ -11,19 +11,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tokentrail.config import Settings
 from tokentrail.db import connect
-from tokentrail.verifier import Report, verify
+from tokentrail.errors import ConfigError
+from tokentrail.verifier import Options, Report, Trust, verify
+from tokentrail.verifier.notes import NoteError, VKey
 
 
 def run_verify(
     settings: Settings,
     *,
-    full: bool = True,
     since: Path | None = None,
     checkpoint: Path | None = None,
     quiet: bool = False,
 ) -> Report:
     """Verify the log of the settings' origin; prints progress on stderr and the verdict unless quiet."""
-    del full, since, checkpoint
     console = Console(stderr=True)
     with (
         connect(settings, "reader") as conn,
@@ -43,13 +43,28 @@ def run_verify(
         report = verify(
             conn,
             settings.ledger_origin,
-            data_keys=_raw_keys(settings),
-            archive=settings.archive_dir or settings.state_dir / "archive",
+            _options(settings, since, checkpoint),
             progress=lambda count: progress.advance(task, count),
         )
     if not quiet:
         say(report)
     return report
+
+
+def _options(settings: Settings, since: Path | None, checkpoint: Path | None) -> Options:
+    """What the settings and the command line say to hold the log against."""
+    try:
+        pinned = VKey.parse(settings.checkpoint_vkey) if settings.checkpoint_vkey else None
+        witnesses = [VKey.parse(text) for text in settings.witness_vkeys.split()]
+    except NoteError as error:
+        raise ConfigError(f"TOKENTRAIL_CHECKPOINT_VKEY or TOKENTRAIL_WITNESS_VKEYS: {error}") from None
+    return Options(
+        data_keys=_raw_keys(settings),
+        archive=settings.archive_dir or settings.state_dir / "archive",
+        trust=Trust(pinned, witnesses, settings.witness_quorum),
+        kept=[checkpoint.read_bytes()] if checkpoint else [],
+        since=since.read_bytes() if since else None,
+    )
 
 
 def _raw_keys(settings: Settings) -> list[bytes]:
@@ -68,6 +83,11 @@ def say(report: Report) -> None:
         f"bodies: {report.bodies_opened:,} opened, {report.bodies_forgotten:,} forgotten, "
         f"{report.bodies_locked:,} under a key that is not here"
     )
+    for stream in report.completeness:
+        if stream["statements"]:
+            verdict = "complete" if stream["complete"] else "[bold red]NOT complete[/]"
+            stated = f"up to number {stream['stated_to'] - 1} by {stream['statements']} statements"
+            console.print(f"{stream['issuer']}: {verdict} {stated}")
     if report.ok:
         console.print("[bold green]verified: nothing was changed, removed or added[/]")
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 from typing import Any, cast
@@ -23,6 +24,7 @@ from psycopg import Connection
 from tokentrail.verifier.leaf import Leaf, parse
 from tokentrail.verifier.report import Report
 from tokentrail.verifier.rows import Row
+from tokentrail.verifier.statements import Statements
 
 NONCE = 12
 SALT = 32
@@ -49,8 +51,9 @@ def _schema_of(body: bytes) -> Any:
 class Bodies:
     """Opens each body whose key is there; counts those forgotten and those whose wrapping key is not ours."""
 
-    def __init__(self, conn: Connection[Any], log_id: int, raw_keys: list[bytes]) -> None:
+    def __init__(self, conn: Connection[Any], log_id: int, raw_keys: Sequence[bytes], statements: Statements) -> None:
         self._log_id = log_id
+        self._statements = statements
         self._keys: dict[int, AESGCM | None] = {}
         # Of each subject whose data key is gone: the last entry that it sealed, and when it was forgotten.
         self._gone: dict[str | None, int] = {}
@@ -94,6 +97,7 @@ class Bodies:
             self._said[leaf.subject] = row.index
         key = self._keys.get(row.key_id or 0)
         if key is None:
+            self._statements.see(row.index, leaf, None, None)
             if row.key_id in self._keys:
                 self._locked += 1
             else:
@@ -115,14 +119,18 @@ class Bodies:
         if leaf.type == "WriterSchema" and leaf.schema_id is not None:
             self._schemas[leaf.schema_id] = _schema_of(body)
             return
+        if leaf.topic is None:
+            self._statements.own(leaf.type or "", body)
+            return
         schema = self._schemas.get(leaf.schema_id or 0)
-        if schema is None or leaf.topic is None or leaf.type == "Unreadable":
+        if schema is None or leaf.type == "Unreadable":
             return
         try:
             event = cast("dict[str, Any]", schemaless_reader(BytesIO(body[5:]), schema, None))
         except Exception as error:  # noqa: BLE001 - fastavro has no common error
             report.add("body", row.index, f"the body is not of its schema: {type(error).__name__}")
             return
+        self._statements.see(row.index, leaf, body, event)
         said = (
             event["event_id"].replace("-", ""),
             event["issuer"],

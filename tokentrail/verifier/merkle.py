@@ -21,12 +21,17 @@ class Accumulator:
 
     def extend(self, leaf_hashes: Sequence[bytes]) -> None:
         """Append leaf hashes. Whole runs are folded level by level, which is cheaper than one at a time."""
-        start, end = 0, len(leaf_hashes)
+        self.extend_subtrees(leaf_hashes, 1)
+
+    def extend_subtrees(self, roots: Sequence[bytes], leaves: int) -> None:
+        """Append roots of perfect subtrees of `leaves` leaves each, a power of two that divides the size."""
+        start, end = 0, len(roots)
         while start < end:
             # The largest perfect subtree that may begin at this size and fits in what is left.
-            room = (self.size & -self.size) if self.size else 1 << 62
+            at = self.size // leaves
+            room = (at & -at) if at else 1 << 62
             width = min(room, 1 << ((end - start).bit_length() - 1))
-            self._push(_perfect(leaf_hashes[start : start + width]), width)
+            self._push(_perfect(roots[start : start + width]), width * leaves)
             start += width
 
     def _push(self, root: bytes, width: int) -> None:

@@ -28,7 +28,13 @@ class Offsets:
         self._positions: dict[Partition, int] = {
             (topic, partition): next_offset
             for topic, partition, next_offset in conn.execute(
-                "select topic, partition, next_offset from ledger.partition_position"
+                # Where a restored log went on, this one ended: its positions are those it was left at.
+                """select p.topic, p.partition, least(p.next_offset, min(s.last_offset + 1))
+                from ledger.partition_position p
+                left join ledger.skipped_offset s on s.topic = p.topic and s.partition = p.partition
+                    and s.log_id > %s and s.reason = 'earlier_log'
+                group by p.topic, p.partition, p.next_offset""",
+                (log_id,),
             )
         }
 

@@ -38,11 +38,17 @@ class LeafTiles:
         return n in self._hashes and self._hashes[n].digest() == hashlib.sha256(hashes).digest()
 
 
-def check_tiles(conn: Connection[Any], log_id: int, size: int, leaves: LeafTiles, report: Report) -> None:
-    """Every full tile must be there, hold the hashes of the level below, and carry their root."""
+def check_tiles(
+    conn: Connection[Any], log_id: int, size: int, leaves: LeafTiles, report: Report, start: int = 0
+) -> None:
+    """Every full tile must be there, hold the hashes of the level below, and carry their root.
+
+    With a `start`, only tiles whose leaves all come after it.
+    """
     level = 0
     while size >> (8 * level + 8):
-        _check_level(conn, log_id, level, size >> (8 * level + 8), leaves, report)
+        first = -((-start) >> (8 * level + 8))
+        _check_level(conn, log_id, level, range(first, size >> (8 * level + 8)), leaves, report)
         level += 1
     extra = conn.execute(
         "select count(*) from ledger.tile where log_id = %s and n >= %s >> (8 * level + 8)", (log_id, size)
@@ -52,12 +58,12 @@ def check_tiles(conn: Connection[Any], log_id: int, size: int, leaves: LeafTiles
 
 
 def _check_level(
-    conn: Connection[Any], log_id: int, level: int, count: int, leaves: LeafTiles, report: Report
+    conn: Connection[Any], log_id: int, level: int, wanted: range, leaves: LeafTiles, report: Report
 ) -> None:
-    expected = 0
+    expected = wanted.start
     for n, root, hashes in conn.execute(
-        "select n, root, hashes from ledger.tile where log_id = %s and level = %s and n < %s order by n",
-        (log_id, level, count),
+        "select n, root, hashes from ledger.tile where log_id = %s and level = %s and n >= %s and n < %s order by n",
+        (log_id, level, wanted.start, wanted.stop),
     ).fetchall():
         for missing in range(expected, n):
             report.add("tile", missing * WIDTH << (8 * level), f"tile {level}/{missing} is missing")
@@ -69,7 +75,7 @@ def _check_level(
             good = bytes(hashes) == b"".join(bytes(row[0]) for row in rows)
         if not good or bytes(root) != _root(bytes(hashes)):
             report.add("tile", n * WIDTH << (8 * level), f"tile {level}/{n} is not the tile of its leaves")
-    for missing in range(expected, count):
+    for missing in range(expected, wanted.stop):
         report.add("tile", missing * WIDTH << (8 * level), f"tile {level}/{missing} is missing")
 
 

@@ -40,8 +40,13 @@ class Walk:
         self.chain = ZERO_CHAIN
         self.next_index = 0
 
+    def resume(self, tree: Accumulator, chain: bytes) -> None:
+        """Begin after what `tree` holds, whose root somebody signed; `chain` is the chain hash there."""
+        self.tree, self.chain, self.next_index = tree, chain, tree.size
+        self.roots[tree.size] = tree.root()
+
     def run(self, batches: Iterable[list[Row] | Hashes], progress: Progress) -> None:
-        """Walk the whole log from entry 0."""
+        """Walk the log from where it begins or was resumed."""
         for batch in batches:
             if isinstance(batch, Hashes):
                 self._pass_over(batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterator
+
 import pytest
 from pydantic import SecretStr
 

@@ -63,7 +63,7 @@ def test_unreadable_records_are_set_aside_and_the_stream_goes_on(ledger: Setting
 
 def test_the_same_id_with_other_bytes_is_a_conflict_not_a_duplicate(ledger: Settings, feed: Feed) -> None:
     (event, value), (other, _) = feed.values(2)
-    forged = feed._codec.encode("tokens.events", "TokenUsed", other | {"event_id": event["event_id"]})  # noqa: SLF001
+    forged = feed._codec.encode("tokens.events", "TokenUsed", other | {"event_id": event["event_id"]})
     key = str(event["subject"]).encode()
     feed.raw(value, key)
     feed.raw(forged, key)

@@ -56,13 +56,11 @@ class Issuer:
         """Put events into the outbox and relay them, with a statement at the end."""
         with connect(self.settings, "issuer") as conn:
             for _ in range(count):
-                put(conn, "issuer", EVENTS, TOKEN_USED, token_used(feed._random), "k")  # noqa: SLF001
+                put(conn, "issuer", EVENTS, TOKEN_USED, token_used(feed._random), "k")
         codec = Codec(self.settings.require("schema_registry_url"))
-        running = Relay(
-            self.settings, "issuer", "outbox", "issuer", codec, issuer=self.url, signer=signer or self.sign
-        )
+        running = Relay(self.settings, "issuer", "outbox", "issuer", codec, issuer=self.url, signer=signer or self.sign)
         running.start()
-        wait_for(lambda: self._stated(), 30)
+        wait_for(self._stated, 30)
         running.stop()
 
     def _stated(self) -> bool:
@@ -110,7 +108,7 @@ def test_what_was_stated_is_there(issuer: Issuer, feed: Feed) -> None:
 
 
 def test_an_event_lost_on_the_way(issuer: Issuer, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = relay.Relay._publish  # noqa: SLF001
+    original = relay.Relay._publish
 
     def lose(self: Relay, client: Any, rows: Sent) -> None:
         original(self, client, [row for row in rows if not row.event or row.event["issuer_seq"] not in (7, 8)])
@@ -124,13 +122,13 @@ def test_an_event_lost_on_the_way(issuer: Issuer, feed: Feed, monkeypatch: pytes
 def test_somebody_writes_in_the_issuers_name(issuer: Issuer, feed: Feed) -> None:
     issuer.publish(feed, 40)
     codec = Codec(issuer.settings.require("schema_registry_url"))
-    forged = token_used(feed._random, issuer=issuer.url, issuer_stream="outbox", issuer_seq=11)  # noqa: SLF001
+    forged = token_used(feed._random, issuer=issuer.url, issuer_stream="outbox", issuer_seq=11)
     feed.raw(codec.encode(EVENTS, TOKEN_USED, forged), b"k")
     assert verdict(issuer.settings) == "numbers used twice: 11"
 
 
 def test_an_event_replaced_before_kafka(issuer: Issuer, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = relay.Relay._publish  # noqa: SLF001
+    original = relay.Relay._publish
     codec = Codec(issuer.settings.require("schema_registry_url"))
 
     def replace(self: Relay, client: Any, rows: Sent) -> None:

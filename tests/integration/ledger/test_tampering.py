@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from tests.feed import Feed
 from tests.writers import ledger_offsets, wait_for, writer
 from tokentrail.config import Settings
-from tokentrail.verifier import Report, verify
+from tokentrail.verifier import Options, Report, verify
 
 EVENTS = 700
 NEXT = -7  # stands for whichever later entry shows that an offset is missing
@@ -100,11 +100,13 @@ TABLE: dict[str, tuple[str, set[tuple[str, int | None]]]] = {
         {("offset_missing", None), ("root_hash", None)},
     ),
     "position set forward": (
-        "update ledger.partition_position set next_offset = next_offset + 3 where partition = 0 and topic = 'tokens.events'",
+        "update ledger.partition_position set next_offset = next_offset + 3 "
+        "where partition = 0 and topic = 'tokens.events'",
         {("offset_missing", None)},
     ),
     "position set back": (
-        "update ledger.partition_position set next_offset = next_offset - 1 where partition = 0 and topic = 'tokens.events'",
+        "update ledger.partition_position set next_offset = next_offset - 1 "
+        "where partition = 0 and topic = 'tokens.events'",
         {("offset_ahead", None)},
     ),
     "root of the head": ("update ledger.log set root_hash = sha256('x')", {("root_hash", None)}),
@@ -147,7 +149,7 @@ def copy(filled: Settings) -> Iterator[str]:
 
 def verdict(url: str, settings: Settings) -> Report:
     with psycopg.connect(url) as conn:
-        return verify(conn, settings.ledger_origin, data_keys=[base64.b64decode(settings.require("data_key"))])
+        return verify(conn, settings.ledger_origin, Options(data_keys=[base64.b64decode(settings.require("data_key"))]))
 
 
 @pytest.mark.parametrize("name", TABLE)

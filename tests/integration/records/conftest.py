@@ -17,7 +17,7 @@ from tests.servers import Servers, fresh_database
 from tokentrail.config import Settings, load_settings
 from tokentrail.ledger.archive.layout import archive_dir
 from tokentrail.ledger.notes import NoteKey
-from tokentrail.verifier import Report, verify
+from tokentrail.verifier import Options, Report, verify
 
 
 def new_key() -> str:
@@ -76,4 +76,4 @@ def verified(settings: Settings, *, keys: bool = True) -> Report:
     """What the verifier says."""
     raw = [base64.b64decode(part) for part in settings.require("data_key").split()] if keys else []
     with psycopg.connect(settings.require("database_url")) as conn:
-        return verify(conn, settings.ledger_origin, data_keys=raw, archive=archive_dir(settings))
+        return verify(conn, settings.ledger_origin, Options(data_keys=raw, archive=archive_dir(settings)))

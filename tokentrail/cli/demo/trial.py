@@ -10,7 +10,7 @@ import psycopg
 from tokentrail.cli.demo.books import is_superuser
 from tokentrail.config import Settings
 from tokentrail.db import connect
-from tokentrail.verifier import Report, verify
+from tokentrail.verifier import Options, Report, verify
 
 FORGED = "u_nobody_was_here_000001"
 
@@ -29,7 +29,7 @@ def check(settings: Settings) -> Report:
     """Verify the whole log with the data key, as `tokentrail verify` does."""
     keys = settings.data_key.get_secret_value().replace(",", " ").split() if settings.data_key else []
     with connect(settings, "reader") as conn:
-        return verify(conn, settings.ledger_origin, data_keys=[base64.b64decode(key) for key in keys])
+        return verify(conn, settings.ledger_origin, Options(data_keys=[base64.b64decode(key) for key in keys]))
 
 
 def tamper(settings: Settings, from_index: int) -> Trial:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy.engine import make_url
 
 from tests.feed import Feed
+from tests.integration.ledger.copies import copy_of, verdict
 from tests.writers import ledger_offsets, wait_for, writer
 from tokentrail.config import Settings
-from tokentrail.verifier import Options, Report, verify
 
 EVENTS = 700
 NEXT = -7  # stands for whichever later entry shows that an offset is missing
@@ -136,20 +133,8 @@ def filled(module_ledger: Settings) -> Iterator[Settings]:
 @pytest.fixture
 def copy(filled: Settings) -> Iterator[str]:
     """URL of a copy of the filled ledger, for one test to spoil."""
-    url = make_url(filled.require("database_url"))
-    name = f"tt_copy_{secrets.token_hex(6)}"
-    admin_url = url.set(database="postgres").render_as_string(hide_password=False)
-    with psycopg.connect(admin_url, autocommit=True) as conn:
-        conn.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(str(url.database)))
-        )
-        yield url.set(database=name).render_as_string(hide_password=False)
-        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-def verdict(url: str, settings: Settings) -> Report:
-    with psycopg.connect(url) as conn:
-        return verify(conn, settings.ledger_origin, Options(data_keys=[base64.b64decode(settings.require("data_key"))]))
+    with copy_of(filled) as url:
+        yield url
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,7 +141,7 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def book(module_ledger: Settings) -> Iterator[Book]:
+def book(module_ledger: Settings) -> Book:
     Feed(module_ledger).events(EVENTS - 1)
     with writer(module_ledger):
         wait_for(lambda: ledger_offsets(module_ledger) == EVENTS - 1)
@@ -152,7 +152,7 @@ def book(module_ledger: Settings) -> Iterator[Book]:
         for size in SIGNED:
             store_note(conn, signer, size, tree_root(hashes[:size]))
             kept[size] = signer.note(size, tree_root(hashes[:size])).encode()
-    yield Book(module_ledger, signer, kept)
+    return Book(module_ledger, signer, kept)
 
 
 THIEF = Ed25519PrivateKey.generate()

@@ -7,11 +7,11 @@ import uuid
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from producers.publisher import DirectPublisher
 from tokentrail import kafka
 from tokentrail.codec import Codec, Undecodable
 from tokentrail.config import Settings
 from tokentrail.events import EVENTS, REVOCATIONS, REVOKE_TOKEN, TOKEN_REVOKED
+from tokentrail.join.publisher import DirectPublisher
 from tokentrail.tokens.commands import Order, make_command
 from tokentrail.tokens.keys import command_key
 

@@ -67,6 +67,7 @@ def flagged(event: Mapping[str, Any]) -> dict[str, str]:
     for field in IDENTIFIERS:
         value = event.get(field)
         shape = shape_of(value) if isinstance(value, str) else None
-        if shape is not None:
+        # A client is a program: its id may well be a word.
+        if shape is not None and not (field == "client_id" and shape == "name"):
             found[field] = shape
     return found

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from joserfc import jws
 from psycopg_pool import ConnectionPool
 
 from producers.http_server import serve
@@ -27,12 +26,11 @@ from tokentrail.codec import Codec
 from tokentrail.config import Settings
 from tokentrail.db import connect, conninfo
 from tokentrail.errors import ConfigError
+from tokentrail.join.signing import statement_signer
 from tokentrail.outbox import Relay
-from tokentrail.tokens.commands import canonical
-from tokentrail.tokens.keys import SIGNATURE_ALG, SigningKey, signing_keys
-from tokentrail.tokens.mint import JWS_REGISTRY, Minter
+from tokentrail.tokens.keys import signing_keys
+from tokentrail.tokens.mint import Minter
 from tokentrail.tokens.revocation import SCHEMA
-from tokentrail.tokens.statements import STATEMENT_TYP
 
 log = structlog.get_logger(__name__)
 
@@ -88,16 +86,6 @@ class IssuerService:
             core.batch.stop()
             self.relay.stop()
             core.pool.close()
-
-
-def statement_signer(key: SigningKey) -> Any:
-    """Signs issuer statements with the issuer's key: payload to compact JWS."""
-
-    def sign(payload: dict[str, Any]) -> str:
-        header = {"alg": SIGNATURE_ALG, "typ": STATEMENT_TYP, "kid": key.kid}
-        return jws.serialize_compact(header, canonical(payload), key.key, registry=JWS_REGISTRY)
-
-    return sign
 
 
 def _stream(settings: Settings) -> str:

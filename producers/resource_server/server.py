@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse, Response
 
 from producers.http_server import serve
 from producers.origin import Origin, networks
-from producers.publisher import DirectPublisher
 from producers.resource_server.usage import UsageRecorder
 from tokentrail.codec import Codec
 from tokentrail.config import Settings
+from tokentrail.join.publisher import DirectPublisher
 from tokentrail.tokens.asgi import Scope, TokenMiddleware, headers_of
 from tokentrail.tokens.denylist_feed import DenyListFeed, StalePolicy
 from tokentrail.tokens.fastapi import require

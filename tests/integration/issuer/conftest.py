@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ from producers.http_server import listen, url_of
 from producers.issuer import admin
 from producers.issuer.passwords import Passwords
 from producers.issuer.settings import IssuerSettings
+from tests.servers import _await_leaders
 from tokentrail import kafka
 from tokentrail.cli.issuer import run_issuer
 from tokentrail.codec import Codec, Decoded
 from tokentrail.config import Settings
 from tokentrail.db import connect
+from tokentrail.kafka import admin as admin_client
 from tokentrail.kafka import ensure_topics
 from tokentrail.tokens import keys, make_keys
 
@@ -68,6 +71,7 @@ class Tail:
 
     def __init__(self, settings: Settings, *topics: str) -> None:
         self.seen: list[Decoded] = []
+        self._values: list[bytes] = []
         self._codec = Codec(settings.require("schema_registry_url"))
         self._consumer = kafka.consumer(settings, f"tail-{time.time_ns()}", group_protocol="classic")
         known = self._consumer.list_topics(timeout=10).topics
@@ -99,8 +103,18 @@ class Tail:
         if message is None or message.error() is not None:
             return False
         if message.value() is not None:
+            self._values.append(message.value())
             self.seen.append(self._codec.decode(message.topic(), message.value()))
         return True
+
+    def leaf_hashes(self, issuer: str) -> list[bytes]:
+        """RFC 6962 leaf hashes of an issuer's numbered events, in their order."""
+        numbered = [
+            (decoded.event["issuer_seq"], hashlib.sha256(b"\x00" + value).digest())
+            for decoded, value in zip(self.seen, self._values, strict=True)
+            if decoded.event.get("issuer") == issuer and "issuer_seq" in decoded.event
+        ]
+        return [digest for _, digest in sorted(numbered)]
 
     def close(self) -> None:
         self._consumer.close()
@@ -113,6 +127,7 @@ def keyed(settings: Settings) -> Settings:
     Topics are shared: each test has an issuer URL of its own.
     """
     ensure_topics(settings)
+    _await_leaders(admin_client(settings))
     names = ("signing_key", "encryption_key", "command_key", "command_public_key")
     return settings.model_copy(update={n: SecretStr(ENVIRONMENT[f"TOKENTRAIL_{n.upper()}"]) for n in names})
 

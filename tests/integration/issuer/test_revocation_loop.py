@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from producers.commander import Commander
-from producers.publisher import DirectPublisher
 from tests.integration.issuer.conftest import AUDIENCE, Issuer, Tail, audience_pem
 from tokentrail.codec import Codec
 from tokentrail.db import connect
 from tokentrail.events import REVOCATIONS, REVOKE_TOKEN
+from tokentrail.join.publisher import DirectPublisher
 from tokentrail.tokens import keys, make_keys
 from tokentrail.tokens.commands import Order, make_command
 from tokentrail.tokens.denylist_feed import DenyListFeed, StalePolicy

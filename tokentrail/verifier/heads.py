@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,13 @@ class Heads:
         """Tree sizes at which a root is claimed."""
         return {head.size for head in self._heads}
 
+    def know_keys(self, conn: Connection[Any], log_id: int) -> None:
+        """Keys that signed for this log, as the database says; what they signed is checked one by one."""
+        for (text,) in conn.execute("select distinct vkey from ledger.checkpoint where log_id = %s", (log_id,)):
+            with suppress(NoteError):
+                vkey = VKey.parse(text)
+                self._keys[vkey.key_id] = vkey
+
     def load(self, conn: Connection[Any], log_id: int, report: Report, start: int = 0) -> None:
         """Read and check the stored checkpoints from tree size `start` on."""
         rows = conn.execute(
@@ -73,7 +81,6 @@ class Heads:
         if found.size != tree_size:
             report.add("checkpoint", tree_size, f"stored under size {tree_size}, the note says {found.size}")
             return None
-        self._keys[vkey.key_id] = vkey
         return found
 
     def keep(self, note: bytes, report: Report) -> Checkpoint | None:

@@ -65,6 +65,7 @@ def _verify(
 ) -> None:
     log_id, size, chain_hash, root_hash = _head(conn, origin)
     heads = Heads(origin, options.trust)
+    heads.know_keys(conn, log_id)
     start = _start(heads, options.since, report)
     heads.load(conn, log_id, report, start)
     for note in options.kept:

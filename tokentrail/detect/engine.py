@@ -88,7 +88,7 @@ def _fire(m: Moment) -> list[Finding]:
 
 def _judge(m: Moment, findings: list[Finding], models: Models) -> Verdict:
     facts = row(m.facts)
-    chance, rank = models.judge(facts)
+    chance, rank = models.judge(facts, m.facts.unfamiliar >= 0.2)
     risk, hand, notes = blend(m, findings, chance, rank)
     return Verdict(risk, findings, notes, hand, facts, models.version)
 

@@ -54,7 +54,6 @@ class Retrainer:
 
         def install(forest: Forest) -> None:
             models.forest = forest
-            models.memo = {}
 
         if self.background:
             self._start(rows, install)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import exp
+from operator import itemgetter
 
 from tokentrail.detect.facts import NAMES
 from tokentrail.detect.forest import Forest
-from tokentrail.detect.trees import Tree, total
-
-MAX_MEMO = 100_000
+from tokentrail.detect.trees import Tree, compiled
 
 
 @dataclass(slots=True)
@@ -20,14 +20,16 @@ class Combiner:
     base: float
     names: tuple[str, ...]
     version: str
-    pick: tuple[int, ...] = ()
+    _pick: Callable[[tuple[float, ...]], tuple[float, ...]] = field(init=False)
+    _logit: Callable[[tuple[float, ...]], float] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pick = tuple(NAMES.index(name) for name in self.names)
+        self._pick = itemgetter(*[NAMES.index(name) for name in self.names])
+        self._logit = compiled(self.trees, self.base, len(self.names))
 
     def probability(self, row: tuple[float, ...]) -> float:
         """Risk of one fact row, 0..1."""
-        return 1.0 / (1.0 + exp(-self.base - total(self.trees, tuple([row[i] for i in self.pick]))))
+        return 1.0 / (1.0 + exp(-self._logit(self._pick(row))))
 
 
 @dataclass(slots=True)
@@ -36,20 +38,13 @@ class Models:
 
     combiner: Combiner | None = None
     forest: Forest | None = None
-    memo: dict[tuple[float, ...], tuple[float, float]] = field(default_factory=dict)
 
-    def judge(self, row: tuple[float, ...]) -> tuple[float, float]:
-        """(combiner probability, forest rank); -1 for a model that is missing. Equal rows are judged once."""
-        found = self.memo.get(row)
-        if found is None:
-            found = (
-                self.combiner.probability(row) if self.combiner is not None else -1.0,
-                self.forest.rank(row) if self.forest is not None else -1.0,
-            )
-            if len(self.memo) >= MAX_MEMO:
-                self.memo.clear()
-            self.memo[row] = found
-        return found
+    def judge(self, row: tuple[float, ...], strange: bool) -> tuple[float, float]:
+        """(combiner probability, forest rank), -1 where there is none; the forest is asked of the strange only."""
+        return (
+            self.combiner.probability(row) if self.combiner is not None else -1.0,
+            self.forest.rank(row) if strange and self.forest is not None else -1.0,
+        )
 
     @property
     def version(self) -> str:

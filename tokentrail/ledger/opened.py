@@ -86,7 +86,7 @@ class Opener:
     def schemas(self) -> dict[int, Any]:
         """Writer schemas by id, as JSON values, from the log's own entries wherever they lie now."""
         if self._schemas is None:
-            rows = self._schema_rows()
+            rows = self.schema_rows()
             keys = self._ring.opening_keys(row.key_id for row in rows) if self._ring else {}
             self._schemas = {
                 row.schema_id: json.loads(json.loads(_body(row, keys[row.key_id]))["schema"])
@@ -95,7 +95,8 @@ class Opener:
             }
         return self._schemas
 
-    def _schema_rows(self) -> list[Any]:
+    def schema_rows(self) -> list[Any]:
+        """The WriterSchema entries that hold now, with index, schema_id, type, key_id, leaf and body."""
         wanted = [
             row[0]
             for row in self._conn.execute("select index from ledger.writer_schema where log_id = %s", (self._log_id,))
@@ -103,7 +104,8 @@ class Opener:
         self._conn.execute("lock table ledger.entry in access share mode")
         with self._conn.cursor(row_factory=namedtuple_row) as cursor:
             rows: list[Any] = cursor.execute(
-                "select index, schema_id, key_id, leaf, body from ledger.entry where log_id = %s and index = any(%s)",
+                "select index, schema_id, type, key_id, leaf, body from ledger.entry "
+                "where log_id = %s and index = any(%s)",
                 (self._log_id, wanted),
             ).fetchall()
         missing = sorted(set(wanted) - {row.index for row in rows})

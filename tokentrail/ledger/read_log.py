@@ -21,13 +21,15 @@ def record_read(
     purpose: str | None,
     query: Query | str,
     rows: int,
+    **more: str,
 ) -> None:
     """Queue a LedgerRead in the caller's transaction; the ledger writer's relay publishes it.
 
     `reader` is who the caller says to be (TOKENTRAIL_READER); the database's login is always named with
-    it. An address in the query is recorded as its keyed hash: an outbox is not sealed.
+    it. An address in the query is recorded as its keyed hash: an outbox is not sealed. `more` goes beside
+    the query's conditions, such as the hash of what was exported.
     """
-    asked = query if isinstance(query, str) else json.dumps(_sealed(conn, settings, query), sort_keys=True)
+    asked = query if isinstance(query, str) else json.dumps(_sealed(conn, settings, query) | more, sort_keys=True)
     conn.execute("select ledger.record_read(%s, %s, %s, %s)", (reader or settings.reader, purpose, asked, rows))
 
 

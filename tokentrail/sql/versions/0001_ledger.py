@@ -1,8 +1,6 @@
 """The ledger, positions and outboxes."""
 
-from pathlib import Path
-
-from alembic import op
+from tokentrail.sql.run_file import run_sql
 
 revision = "0001"
 down_revision = None
@@ -10,5 +8,4 @@ down_revision = None
 
 def upgrade() -> None:
     """Run the SQL file of the same name."""
-    sql = (Path(__file__).parent.parent / "0001_ledger.sql").read_bytes()
-    op.get_bind().connection.driver_connection.execute(sql)
+    run_sql(__file__)

@@ -1,8 +1,6 @@
 """The reference issuer's state."""
 
-from pathlib import Path
-
-from alembic import op
+from tokentrail.sql.run_file import run_sql
 
 revision = "0002"
 down_revision = "0001"
@@ -10,5 +8,4 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Run the SQL file of the same name."""
-    sql = (Path(__file__).parent.parent / "0002_issuer.sql").read_bytes()
-    op.get_bind().connection.driver_connection.execute(sql)
+    run_sql(__file__)

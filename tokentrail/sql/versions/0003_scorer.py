@@ -1,8 +1,6 @@
 """The scorer's state and the alert queue."""
 
-from pathlib import Path
-
-from alembic import op
+from tokentrail.sql.run_file import run_sql
 
 revision = "0003"
 down_revision = "0002"
@@ -10,5 +8,4 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Run the SQL file of the same name."""
-    sql = (Path(__file__).parent.parent / "0003_scorer.sql").read_bytes()
-    op.get_bind().connection.driver_connection.execute(sql)
+    run_sql(__file__)

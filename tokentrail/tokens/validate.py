@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -11,13 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol
 
-from joserfc import jwe, jws
-from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from tokentrail.tokens import claims as rules
-from tokentrail.tokens.keys import CONTENT_ENC, SIGNATURE_ALG, EncryptionKey, SigningKey
-from tokentrail.tokens.mint import JWE_REGISTRIES, JWS_REGISTRY, TYP
+from tokentrail.tokens.jose import COMPACT_JWE, COMPACT_JWS, decrypted, verified_payload
+from tokentrail.tokens.keys import CONTENT_ENC, SIGNATURE_ALG, EncryptionKey
+from tokentrail.tokens.mint import TYP
 from tokentrail.tokens.refusal import (
     Claimed,
     ExpiredTokenError,
@@ -32,8 +30,6 @@ MAX_TOKEN_CHARS = 8192
 SKEW = 5
 """Seconds by which another clock may differ."""
 
-_COMPACT_JWE = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){4}\Z")
-_COMPACT_JWS = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\Z")
 _JWE_HEADER = frozenset({"alg", "enc", "kid", "cty", "typ"})
 _JWS_HEADER = frozenset({"alg", "kid", "typ"})
 
@@ -121,7 +117,7 @@ class Validator:
         return accepted
 
     def _decrypt(self, token: str) -> bytes:
-        if len(token) > MAX_TOKEN_CHARS or not _COMPACT_JWE.match(token):
+        if len(token) > MAX_TOKEN_CHARS or not COMPACT_JWE.match(token):
             raise MalformedTokenError("malformed", "not a compact JWE of reasonable size")
         header = _header(token.partition(".")[0], _JWE_HEADER)
         if str(header.get("cty", "")).upper() != "JWT":
@@ -169,32 +165,6 @@ class Validator:
                 break
 
 
-def verified_payload(compact: bytes, key: SigningKey) -> bytes | None:
-    """The payload of a compact JWS if it is RS256 by this key, else None.
-
-    Headers are judged by the caller.
-    """
-    if not _COMPACT_JWS.match(compact):
-        return None
-    try:
-        return jws.deserialize_compact(compact, key.key, registry=JWS_REGISTRY).payload
-    except (JoseError, ValueError):
-        return None
-
-
-def decrypted(compact: str, key: EncryptionKey) -> bytes | None:
-    """The plaintext of a compact JWE in the key's own algorithm, else None.
-
-    Whatever is wrong, there is one answer: no padding oracle (RFC 8725 section 3.1, RFC 7516 section 11.5).
-    """
-    if not _COMPACT_JWE.match(compact):
-        return None
-    try:
-        return jwe.decrypt_compact(compact, key.key, registry=JWE_REGISTRIES[key.alg]).plaintext
-    except (JoseError, ValueError, AssertionError):
-        return None
-
-
 class NothingDenied:
     """For a service that revokes by other means: denies nothing, and is always ready."""
 
@@ -212,7 +182,7 @@ def _claimed(accepted: Accepted) -> Claimed:
 
 def _open_jws(inner: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims of a JWS not verified yet; the header is checked before a key is looked for."""
-    if not _COMPACT_JWS.match(inner):
+    if not COMPACT_JWS.match(inner):
         raise MalformedTokenError("malformed", "the inner token is not a compact JWS")
     parts = inner.decode().split(".")
     header = _header(parts[0], _JWS_HEADER)

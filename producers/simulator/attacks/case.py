@@ -41,6 +41,7 @@ class Case:
     def __init__(self, stage: Stage, attack: str, incident: str, rng: random.Random) -> None:
         self.stage, self.attack, self.incident, self.rng = stage, attack, incident, rng
         self._sessions = 0
+        self._clients: dict[str, str] = {}  # a session's tokens are good for one client only
 
     # Victims
 
@@ -108,11 +109,13 @@ class Case:
         return f"{self.incident}.{self._sessions}"
 
     def _act(self, at: float, verb: Verb, actor: str, session: str, where: Source) -> Action:
-        return Action(at, verb, actor, session, where, "portal", attack=self.attack, incident=self.incident)
+        client = self._clients.get(session, "portal")
+        return Action(at, verb, actor, session, where, client, attack=self.attack, incident=self.incident)
 
     def login(self, at: float, victim: Person, where: Source, session: str) -> Action:
         """A sign-in that succeeds: the attacker has the password and relays the second factor."""
-        return replace(self._act(at, Verb.LOGIN, victim.subject, session, where), mfa=victim.mfa, client=victim.client)
+        self._clients[session] = victim.client
+        return replace(self._act(at, Verb.LOGIN, victim.subject, session, where), mfa=victim.mfa)
 
     def failure(self, at: float, victim: Person, where: Source, outcome: Outcome = Outcome.WRONG_PASSWORD) -> Action:
         """A sign-in that fails."""
@@ -130,8 +133,8 @@ class Case:
     def steal(self, at: float, victim: Action) -> tuple[Action, str]:
         """Copies a victim's tokens: the action and the thief's session."""
         session = self.session()
-        copied = self._act(at, Verb.STEAL, victim.actor, session, victim.source)
-        return replace(copied, client=victim.client, stolen=victim.session), session
+        self._clients[session] = victim.client
+        return replace(self._act(at, Verb.STEAL, victim.actor, session, victim.source), stolen=victim.session), session
 
     def forge(self, at: float, victim: Person, where: Source, forgery: Forgery) -> Action:
         """A token nobody issued is presented."""
@@ -139,4 +142,5 @@ class Case:
 
     def issue(self, at: float, client: str, where: Source, session: str) -> Action:
         """A token for a service account whose secret is stolen."""
-        return replace(self._act(at, Verb.ISSUE, client, session, where), client=client)
+        self._clients[session] = client
+        return self._act(at, Verb.ISSUE, client, session, where)

@@ -16,7 +16,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from tokentrail.tokens import keys
-from tokentrail.tokens.validate import decrypted, verified_payload
+from tokentrail.tokens.jose import decrypted, verified_payload
 
 pytestmark = pytest.mark.skipif("TOKENTRAIL_WYCHEPROOF" not in os.environ, reason="no TOKENTRAIL_WYCHEPROOF")
 

@@ -46,7 +46,7 @@ _ALL = (
     Attack(passwords.device_rotation, volumetric=True),
     Attack(passwords.password_spray_distributed, volumetric=True),
     Attack(accounts.quiet_takeover),
-    Attack(clients.client_scope_probe),
+    Attack(clients.client_scope_probe, live=False),  # our issuer records no event for a refused client request
     Attack(accounts.dormant_takeover, live=False),  # needs weeks of silence first
 )
 ATTACKS: dict[str, Attack] = {attack.name: attack for attack in _ALL}

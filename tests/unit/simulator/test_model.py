@@ -98,6 +98,16 @@ def test_honest_actions_carry_no_label_and_crimes_do(plan: Plan) -> None:
     assert all(a.incident for a in plan.actions if a.attack)
 
 
+def test_tokens_are_shown_by_the_client_they_were_issued_to(plan: Plan) -> None:
+    client_of = {a.session: a.client for a in plan.actions if a.verb in (Verb.LOGIN, Verb.ISSUE) and a.session}
+    for action in plan.actions:
+        if action.verb is Verb.STEAL:
+            assert action.client == client_of[action.stolen]
+            client_of[action.session] = action.client
+        elif action.session:
+            assert action.client == client_of[action.session]
+
+
 def _by_actor(plan: Plan) -> dict[str, list[Action]]:
     trails: dict[str, list[Action]] = defaultdict(list)
     for action in plan.actions:

@@ -1,7 +1,7 @@
 """One codec for all: fastavro between dictionaries and Confluent-framed values.
 
 confluent-kafka's AvroSerializer and AvroDeserializer produce and accept the same bytes
-(tests/integration/test_codec.py holds them against each other) at several times the cost an event.
+at a higher cost an event; tests/integration/test_codec.py holds them against each other.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ MODULES = (
     "issuer",
     "keys",
     "ledger",
+    "partitions",
     "checkpoint",
     "evidence",
     "archive",

@@ -38,4 +38,9 @@ grant select, insert on ledger.statement, ledger.issuer_key to tokentrail_writer
 grant update (judged_at, verdict) on ledger.statement to tokentrail_writer;
 grant select on ledger.statement, ledger.issuer_key to tokentrail_reader;
 
+-- A gap that a person accepted after a partition was halted; an entry GapAccepted says who and why.
+alter table ledger.skipped_offset drop constraint skipped_offset_reason_check;
+alter table ledger.skipped_offset add constraint skipped_offset_reason_check
+    check (reason in ('duplicate', 'control', 'earlier_log', 'accepted'));
+
 reset role;

@@ -11,6 +11,7 @@ from tests.replay import assert_exactly_once
 from tests.writers import ledger_offsets, wait_for, writer
 from tokentrail.config import Settings
 from tokentrail.events import QUARANTINE
+from tokentrail.verifier import verify
 
 
 def quarantined(settings: Settings, count: int) -> list[tuple[bytes | None, dict[str, bytes]]]:
@@ -124,3 +125,34 @@ def test_a_topic_made_anew_stops_its_partitions(ledger: Settings, feed: Feed) ->
     with writer(ledger):
         wait_for(lambda: len(halted(ledger)) == 6)
     assert ledger_offsets(ledger) == 100
+
+
+def test_a_person_accepts_a_gap_and_that_is_an_entry(ledger: Settings, feed: Feed) -> None:
+    from tokentrail.db import connect  # noqa: PLC0415
+    from tokentrail.errors import NotFound, Refused  # noqa: PLC0415
+    from tokentrail.kafka import admin  # noqa: PLC0415
+    from tokentrail.ledger.partitions import accept_gap, positions  # noqa: PLC0415
+
+    feed.events(200)
+    with writer(ledger):
+        wait_for(lambda: ledger_offsets(ledger) == 200)
+    feed.events(200)
+    with connect(ledger, "writer", autocommit=True) as conn:
+        at = next(p for p in positions(conn) if p.next_offset > 20)
+        with pytest.raises(NotFound):
+            accept_gap(conn, ledger, at.topic, at.partition, at.next_offset + 3, "why", "me")
+        client = admin(ledger)
+        cut = TopicPartition(at.topic, at.partition, at.next_offset + 3)
+        client.delete_records([cut])[cut].result(15)
+        with writer(ledger):
+            wait_for(lambda: halted(ledger) == [(at.partition, True)])
+        with pytest.raises(Refused):
+            accept_gap(conn, ledger, at.topic, at.partition, at.next_offset, "why", "me")
+        accept_gap(conn, ledger, at.topic, at.partition, at.next_offset + 3, "retention was too short", "me")
+    with writer(ledger):
+        wait_for(lambda: ledger_offsets(ledger) == 400)
+    with psycopg.connect(ledger.require("database_url")) as conn:
+        count = conn.execute("select count(*) from ledger.entry where type = 'GapAccepted'").fetchone()
+        assert count == (1,)
+        conn.rollback()
+        assert verify(conn, ledger.ledger_origin).as_dict()["problems"] == []

@@ -7,6 +7,7 @@ import queue
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from producers.issuer import (
     client_auth,
+    description,
     grant_client,
     grant_code,
     grant_password,
@@ -47,7 +49,7 @@ Form = dict[str, str]
 
 def build(core: Core) -> FastAPI:
     """The ASGI application of one issuer."""
-    app = FastAPI(title="Tokentrail reference issuer", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="Tokentrail reference issuer", version=version("tokentrail"), docs_url=None, redoc_url=None)
     endpoints = Endpoints(core)
     described = metadata.document(core.issuer)
     keys = jwks(core.signing)
@@ -65,12 +67,18 @@ def build(core: Core) -> FastAPI:
         return Response(core.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.get("/health")(endpoints.health)
-    app.post("/token")(endpoints.token)
-    app.post("/introspect")(endpoints.introspect)
-    app.post("/revoke")(endpoints.revoke)
+    raw: dict[str, Any] = {"response_class": Response}
+    tokens = description.form(("grant_type",), description.TOKEN_PARAMETERS[1:])
+    about_token = description.form(("token",), ("token_type_hint",))
+    app.post("/token", openapi_extra=tokens, **raw)(endpoints.token)
+    app.post("/introspect", openapi_extra=about_token, **raw)(endpoints.introspect)
+    app.post("/revoke", openapi_extra=about_token, **raw)(endpoints.revoke)
     page = LoginPage(core)
-    app.get("/authorize")(page.show)
-    app.post("/authorize")(page.submit)
+    asked = ("response_type", "client_id", "redirect_uri", "code_challenge", "code_challenge_method")
+    shown = description.query(asked, ("scope", "state", "resource", "dpop_jkt"))
+    filled = description.form(("request", "username", "password"), ("otp",), html=True)
+    app.get("/authorize", openapi_extra=shown, **raw)(page.show)
+    app.post("/authorize", openapi_extra=filled, **raw)(page.submit)
     return app
 
 

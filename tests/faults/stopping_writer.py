@@ -1,6 +1,9 @@
 """The real ledger writer, made to kill or stop itself at one step of its loop. Run as a child process.
 
 usage: python -m tests.faults.stopping_writer STEP SIGNAL NTH
+       python -m tests.faults.stopping_writer crash-on TEXT
+
+The second form dies of any record whose value holds TEXT, as a decoder with a bug would.
 
 STEP is where: prepared, before_lock, locked, copied, before_commit, committed. SIGNAL is KILL or STOP.
 NTH is which passing of that step. Nothing else of the writer is changed.
@@ -17,6 +20,7 @@ from typing import Any
 
 from consumers.ledger_writer import LedgerSink, run
 from tokentrail import log
+from tokentrail.codec import Codec
 from tokentrail.config import load_settings
 from tokentrail.ledger.append import Appender
 
@@ -49,9 +53,23 @@ def strike(step: str, number: int, nth: int) -> None:
     setattr(owner, name, wrapped)
 
 
+def crash_on(text: bytes) -> None:
+    """Wrap the decoder so that a record with this text ends the process."""
+    original = Codec.decode
+
+    def decode(self: Codec, topic: str, value: bytes | None) -> Any:
+        if value is not None and text in value:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return original(self, topic, value)
+
+    Codec.decode = decode  # type: ignore[method-assign]
+
+
 def main() -> None:
     """Run until struck or terminated."""
-    if len(sys.argv) == 4:
+    if sys.argv[1:2] == ["crash-on"]:
+        crash_on(sys.argv[2].encode())
+    elif len(sys.argv) == 4:
         strike(sys.argv[1], getattr(signal, f"SIG{sys.argv[2]}"), int(sys.argv[3]))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -69,6 +69,7 @@ class FencedConsumer:
         self._claims: dict[Partition, Claim] = {}
         self._next: dict[Partition, int] = {}
         self._conn: psycopg.Connection | None = None
+        self._survived = False
         self._consumer: Consumer | None = None
 
     def run(self) -> None:
@@ -101,6 +102,8 @@ class FencedConsumer:
             while not self._stop.is_set():
                 self._step()
         except RETRYABLE as error:
+            # A server's error is not a record's fault: only what ends the process counts against a record.
+            self._survived = True
             if time.monotonic() - started > 30:
                 attempt.retry_state.attempt_number = 1
             if attempt.retry_state.attempt_number == 1:
@@ -216,7 +219,9 @@ class FencedConsumer:
         with self._watchdog.guard():
             for tp in partitions:
                 with self._conn.transaction():
-                    claim = self._positions.claim(self._conn, tp.topic, tp.partition, ids[tp.topic])
+                    claim = self._positions.claim(
+                        self._conn, tp.topic, tp.partition, ids[tp.topic], survived=self._survived
+                    )
                     start = self._sink.claimed(self._conn, claim)
                 self._claims[tp.topic, tp.partition] = claim
                 self._next[tp.topic, tp.partition] = claim.next_offset

@@ -37,19 +37,21 @@ class Positions:
         self._table = sql.Identifier(schema, "partition_position")
         self._owner = owner
 
-    def claim(self, conn: Connection, topic: str, partition: int, topic_id: str) -> Claim:
+    def claim(self, conn: Connection, topic: str, partition: int, topic_id: str, *, survived: bool = False) -> Claim:
         """Take the partition over: epoch + 1. A partition never seen before starts at offset 0.
 
         `stalls` counts claims since the position last moved: a record that ends the process shows there.
+        With `survived` this process met an error and lived, so no record has ended it: attempts begin anew.
         """
         row = conn.execute(
             sql.SQL(
                 """insert into {t} as p (topic, partition, topic_id, owner, next_offset) values (%s, %s, %s, %s, 0)
                 on conflict (topic, partition) do update
-                    set epoch = p.epoch + 1, owner = excluded.owner, stalls = p.stalls + 1, updated_at = now()
+                    set epoch = p.epoch + 1, owner = excluded.owner, stalls = p.stalls + 1, updated_at = now(),
+                        attempts = case when %s then 0 else p.attempts end
                 returning topic_id, epoch, next_offset, stalls, halted"""
             ).format(t=self._table),
-            (topic, partition, topic_id, self._owner),
+            (topic, partition, topic_id, self._owner, survived),
         ).fetchone()
         assert row is not None  # noqa: S101 - an upsert returns its row
         stored_id, epoch, next_offset, stalls, halted = row

@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from consumers.scorer_alerts import COMMANDER, SCHEMA, Announcer, Said
 from consumers.scorer_brain import Brain
+from consumers.scorer_echo import Echo
 from consumers.scorer_state import Store
 from tokentrail import events as e
 from tokentrail.codec import Codec
@@ -21,6 +22,7 @@ from tokentrail.codec.strict import Undecodable
 from tokentrail.codec.wire import Decoded
 from tokentrail.config import Settings
 from tokentrail.db import connect
+from tokentrail.detect.attacks import Sighting
 from tokentrail.detect.policy import Policy
 from tokentrail.outbox import Relay
 from tokentrail.stream import Claim, FencedConsumer, Record, Sink
@@ -49,6 +51,7 @@ class Batch:
     acknowledged: list[str] = field(default_factory=list)
     reviews: list[Decoded] = field(default_factory=list)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    sightings: list[Sighting] = field(default_factory=list)
 
 
 class ScorerSink(Sink):
@@ -65,6 +68,7 @@ class ScorerSink(Sink):
         self._looked_at = 0.0
         self._side: Connection | None = None
         self.relay: Relay | None = None
+        self.echo: Echo | None = None
         if not self._announcer.may_command:
             log.warning("TOKENTRAIL_COMMAND_KEY is not set: alerts only, no revocation commands")
 
@@ -96,6 +100,9 @@ class ScorerSink(Sink):
 
     def prepare(self, messages: list[Record]) -> Batch:
         """Decode and score; nothing is said before the fence held."""
+        if self.echo is not None:
+            for at, sighting in self.echo.heard():
+                self._brain.overhear(sighting, at)
         return self._work(messages)
 
     def prepare_poison(self, message: Record) -> Batch:
@@ -118,7 +125,9 @@ class ScorerSink(Sink):
                 batch.acknowledged.append(decoded.event["caused_by"])
             elif decoded.type == e.ALERT_REVIEWED:
                 batch.reviews.append(decoded)
-            said = self._brain.hear(decoded, message)
+            said, sighting = self._brain.hear(decoded, message)
+            if sighting is not None:
+                batch.sightings.append(sighting)
             if said is not None:
                 batch.said.append(said)
         self._brain.offsets.update(batch.offsets)
@@ -158,6 +167,9 @@ class ScorerSink(Sink):
         """Tell the relay there is something to send."""
         if prepared.said and self.relay is not None:
             self.relay.wake()
+        if self.echo is not None:
+            for sighting in prepared.sightings:
+                self.echo.tell(sighting)
         now = time.time()
         for said in prepared.said:
             LATENCY.observe(max(0.0, now - said.event.ts))
@@ -180,9 +192,12 @@ def run(settings: Settings, stop: threading.Event, policy: Policy | None = None,
     sink = ScorerSink(settings, codec, policy or Policy())
     relay = Relay(settings, SCHEMA, "outbox", "scorer", codec, issuer=COMMANDER)
     sink.relay = relay
+    sink.echo = Echo(settings)
+    sink.echo.start()
     relay.start()
     try:
         FencedConsumer(settings, group=GROUP, topics=TOPICS, schema=SCHEMA, sink=sink, stop=stop,
                        linger=0.004, **over).run()  # fmt: skip
     finally:
+        sink.echo.stop()
         relay.stop()

@@ -8,6 +8,7 @@ from consumers.scorer_alerts import Said
 from consumers.scorer_events import observation
 from tokentrail.codec.wire import Decoded
 from tokentrail.detect.artefacts import bundled
+from tokentrail.detect.attacks import Sighting, overhear
 from tokentrail.detect.decisions import Limiter, decide
 from tokentrail.detect.engine import score
 from tokentrail.detect.incidents import Book
@@ -72,27 +73,32 @@ class Brain:
         world.tokens = {k: t for k, t in world.tokens.items() if t.subject not in names}
         world.families = {k: f for k, f in world.families.items() if f.subject not in names}
 
-    def hear(self, decoded: Decoded, message: Record) -> Said | None:
-        """Score one record; what should be said of it, or None. A record sent twice is heard once."""
+    def overhear(self, sighting: Sighting, at: float) -> None:
+        """Another scorer saw a strange sign-in."""
+        overhear(self.world, sighting, max(at, self.world.now))
+
+    def hear(self, decoded: Decoded, message: Record) -> tuple[Said | None, Sighting | None]:
+        """Score one record: what should be said of it, and what other scorers should know. Heard once."""
         mark = hash(message.value())
         if mark in self._heard:
-            return None
+            return None, None
         self._heard[mark] = None
         if len(self._heard) > REMEMBERED:
             del self._heard[next(iter(self._heard))]
         event = observation(decoded, message)
         if event is None:
-            return None
+            return None, None
         verdict = score(self.world, event, self.policy, self.models)
         name = event.subject or (f"client:{event.client_id}" if event.client_id else "?")
         self.dirty[name] = message.partition()
         self.partitions[message.topic(), message.partition()].add(name)
         if event.type == TOKEN_REVOKE:
-            return None  # our own revocations, and anybody's, are knowledge, never suspicion
+            return None, None  # our own revocations, and anybody's, are knowledge, never suspicion
         self._retrainer.offer(verdict, self.models)
         decision = decide(event, verdict, self.policy, self.limiter, self.world.now)
         alert = self.book.enter(event, verdict, decision, self.policy, self.world.now)
-        return None if alert is None else Said(alert, event, verdict, decision, self._audience(event))
+        said = None if alert is None else Said(alert, event, verdict, decision, self._audience(event))
+        return said, verdict.sighting
 
     def _audience(self, event: Observation) -> str | None:
         """Which issuer must obey: the token's own where it is one of ours, else the one we know."""

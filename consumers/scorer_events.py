@@ -37,7 +37,7 @@ def observation(decoded: Decoded, message: Record) -> Observation | None:
         scope=event.get("scope"), exp=_seconds(event.get("expires_at")), iat=_seconds(event.get("issued_at")),
         grant=event.get("grant"), sid=event["session_id"], uses=max(1, event.get("uses") or 1),
         presented_jti=event.get("previous_jti"), known_subject=name is not None,
-        occurred=event["occurred_at"] / MICROS,
+        occurred=event["occurred_at"] / MICROS, note=event.get("failure_reason"),
     )  # fmt: skip
     if decoded.type == e.TOKEN_REVOKED:
         found.revoke_target, found.revoke_value = event["target"], event["value"]

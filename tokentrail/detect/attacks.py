@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import exp, log2
 
 from tokentrail.detect import observation as o
+from tokentrail.detect import vocabulary as v
+from tokentrail.detect.geo import network
 from tokentrail.detect.moment import Moment
-from tokentrail.detect.state import MAX_RECENT, Source
+from tokentrail.detect.state import MAX_RECENT, Source, World
 from tokentrail.detect.windows import K_HABIT, LN2, MID, Tally
 
 KEEP = 86_400.0
+QUIET = 4 * 86_400.0
 ATTACKED = 3.0  # unfamiliar failures in an hour after which an account counts as attacked
 SIGN_IN = (o.LOGIN_SUCCESS, o.LOGIN_FAILURE, o.MFA_SUCCESS, o.MFA_FAILURE)
 
@@ -106,38 +110,76 @@ def write(m: Moment) -> None:
     if kind == o.MFA_FAILURE:
         subject.refused = [t for t in subject.refused or [] if now - t <= KEEP][-MAX_RECENT:]
         subject.refused.append(now)
-    weight = m.facts.unfamiliar
-    failed = kind == o.LOGIN_FAILURE
-    if failed:
+    sighting = sighting_of(m)
+    if sighting.failed:
         if subject.fails is None:
             subject.fails = []
-        subject.fails.append((now, context.ip, weight))
+        subject.fails.append((now, context.ip, sighting.weight))
         if len(subject.fails) > MAX_RECENT:
             del subject.fails[0]
-        if m.facts.foreign_1h + weight >= ATTACKED:
+        if m.facts.foreign_1h + sighting.weight >= ATTACKED:
             subject.alarm = now
-    if context.ip >= 0:
-        source = m.source or m.world.sources.setdefault(context.ip, Source(Tally(now)))
-        _count(source.tally, m, failed)
-    if failed and weight < 0.25:
+    overhear(m.world, sighting, now)
+
+
+@dataclass(slots=True, frozen=True)
+class Sighting:
+    """A sign-in as the population sees it: what several scorers tell each other (values, not ids)."""
+
+    subject: str
+    weight: float
+    failed: bool
+    success: bool
+    ip: str | None
+    asn: str | None
+    agent: str | None
+    device: str | None
+    client: str | None
+
+
+def sighting_of(m: Moment) -> Sighting:
+    """The sighting of a sign-in event."""
+    e = m.event
+    return Sighting(m.name, m.facts.unfamiliar, e.type == o.LOGIN_FAILURE, e.success, e.ip, e.asn, e.user_agent,
+                    e.device_id, e.client_id)  # fmt: skip
+
+
+def overhear(world: World, seen: Sighting, now: float) -> None:
+    """Count a sighting, one's own or another scorer's, against its source and everything it came with."""
+    words = world.vocabulary
+    ip = words.id(v.IP, seen.ip)
+    if ip >= 0:
+        source = world.sources.get(ip)
+        if source is None:
+            source = world.sources[ip] = Source(Tally(now))
+        _count(source.tally, seen, now)
+    if seen.failed and seen.weight < 0.25:
         return
-    keys = (("net", context.net), ("device", context.device), ("asn", context.asn), ("agent", context.agent),
-            ("client", m.client_id), ("all", 0))  # fmt: skip
-    tallies = m.world.tallies
+    keys = (
+        ("net", words.id(v.NET, network(seen.ip) if seen.ip else None)), ("device", words.id(v.DEVICE, seen.device)),
+        ("asn", words.id(v.ASN, seen.asn)), ("agent", words.id(v.AGENT, seen.agent)),
+        ("client", words.id(v.CLIENT, seen.client)), ("all", 0),
+    )  # fmt: skip
     for key in keys:
         if key[1] < 0:
             continue
-        tally = tallies.get(key)
+        tally = world.tallies.get(key)
         if tally is None:
-            if not failed and (weight < 0.25 or key[0] in ("client", "all")):
+            if not seen.failed and (seen.weight < 0.25 or key[0] in ("client", "all")):
                 continue  # a key with nothing odd needs no tally
-            tally = tallies[key] = Tally(now)
-        _count(tally, m, failed)
+            tally = world.tallies[key] = Tally(now)
+        _count(tally, seen, now)
 
 
-def _count(tally: Tally, m: Moment, failed: bool) -> None:
-    tally.settle(m.now)
-    if failed:
-        tally.fail(m.name, m.facts.unfamiliar)
-    elif m.event.success:
-        tally.win(m.facts.unfamiliar < 0.25)
+def _count(tally: Tally, seen: Sighting, now: float) -> None:
+    tally.settle(now)
+    if seen.failed:
+        tally.fail(seen.subject, seen.weight)
+    elif seen.success:
+        tally.win(seen.weight < 0.25)
+
+
+def sweep(world: World, now: float) -> None:
+    """Forget sources and keys that have been quiet for days: memory stays bounded."""
+    world.sources = {k: s for k, s in world.sources.items() if now - s.tally.ts < QUIET}
+    world.tallies = {k: t for k, t in world.tallies.items() if now - t.ts < 10 * QUIET}

@@ -12,6 +12,9 @@ CERTAIN = frozenset(
     ("refresh_token_reuse", "use_after_revoke", "unknown_issuer_or_key", "lifetime_over_policy")
 )
 FLOOR = 0.97
+TRUST = 0.8  # of the combiner against the rules: chosen on worlds of a generator it was not trained on
+SURE = 0.85  # a rule this sure alerts, whatever the models think (a cold start, a world they never saw)
+ALERT = 0.46
 
 
 def blend(m: Moment, findings: list[Finding], chance: float, rank: float) -> tuple[float, float, list[str]]:
@@ -33,8 +36,10 @@ def blend(m: Moment, findings: list[Finding], chance: float, rank: float) -> tup
     if chance < 0.0:
         risk = hand
     else:
-        risk = _sigmoid(0.75 * _logit(chance) + 0.25 * _logit(hand))
+        risk = _sigmoid(TRUST * _logit(chance) + (1.0 - TRUST) * _logit(hand))
     certain = [f.weight for f in findings if f.detection.id in CERTAIN or (f.weight >= FLOOR)]
+    if findings and findings[0].weight >= SURE:
+        risk = max(risk, ALERT + 0.1 * risk)
     if certain:
         risk = max(risk, FLOOR + 0.03 * max(certain) * (0.5 + 0.5 * risk))
     if m.subject.n < m.policy.settings.learned and risk > 0.2:

@@ -33,6 +33,7 @@ class Verdict:
     rules: float = 0.0  # the risk without the trained combiner
     row: tuple[float, ...] = ()
     model: str = "rules"
+    sighting: attacks.Sighting | None = None  # what other scorers should hear of it
 
     @property
     def detections(self) -> list[str]:
@@ -56,6 +57,8 @@ def score(world: World, event: Observation, policy: Policy, models: Models) -> V
     findings = _fire(m)
     verdict = _judge(m, findings, models)
     _update(m, verdict.score)
+    if event.type in attacks.SIGN_IN and (m.facts.fail or m.facts.unfamiliar >= 0.25):
+        verdict.sighting = attacks.sighting_of(m)
     return verdict
 
 
@@ -106,3 +109,4 @@ def _update(m: Moment, risk: float) -> None:
     if m.now - m.world.swept > SWEEP:
         m.world.swept = m.now
         sessions.sweep(m)
+        attacks.sweep(m.world, m.now)

@@ -66,6 +66,7 @@ class Observation:
     own_command: bool = False
     known_subject: bool = True
     occurred: float | None = None
+    note: str | None = None  # the issuer's own word on it: a failure reason, leaked_credential, reported_by_user
 
 
 def text(value: Any) -> str | None:
@@ -119,5 +120,5 @@ def from_record(record: Mapping[str, Any]) -> Observation:
         scope=text(get("scope")), exp=number(get("exp"), 0.0, 1e11),
         iat=iat if iat is not None else (ts if kind == TOKEN_ISSUE else None),
         grant=text(get("grant")), sid=text(get("sid")),
-        occurred=ts,
+        occurred=ts, note=text(get("note")),
     )  # fmt: skip

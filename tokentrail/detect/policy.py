@@ -45,6 +45,7 @@ class Policy:
     automatic: frozenset[str] = AUTOMATIC
     protected: frozenset[str] = frozenset()
     quiet_clients: frozenset[str] = frozenset()
+    bad_addresses: frozenset[str] = frozenset()
     alert_max_age_seconds: float = 300.0
     max_subjects_per_minute: int = 20
     max_share_of_active: float = 0.01
@@ -62,7 +63,7 @@ class Policy:
         return "low" if score >= self.low else "none"
 
 
-SETS = ("automatic", "protected", "quiet_clients")
+SETS = ("automatic", "protected", "quiet_clients", "bad_addresses")
 
 
 def parse(document: Any) -> Policy:

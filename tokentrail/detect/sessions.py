@@ -165,8 +165,8 @@ def write(m: Moment) -> None:
     event = m.event
     if event.type == o.TOKEN_REVOKE:
         _note_revocation(m)
-    elif event.type in TOKEN_TYPES:
-        if event.type != o.TOKEN_USE and event.success:
+    elif event.type in TOKEN_TYPES and event.success:  # what was refused holds claims, not knowledge
+        if event.type != o.TOKEN_USE:
             m.world.issued += 1
             if event.iss is not None and not m.facts.forged:
                 m.world.keys.setdefault(event.iss, set()).add(event.kid or "")

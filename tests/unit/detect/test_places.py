@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.detect.scenes import DAY, FAR, HOME, PHONE, Scene, only
+from tests.unit.detect.scenes import DAY, FAR, HOME, PHONE, POLICY, Scene, only
 
 
 @pytest.fixture
@@ -70,6 +72,16 @@ def test_a_service_with_its_tool_is_quiet() -> None:
     assert verdict.score < 0.2
     moved = scene.event("token_issue", "svc", after=900, jti="sx", scope="jobs", **only(cloud, ip="203.0.113.51"))
     assert moved.score < 0.3
+
+
+def test_what_others_say(scene: Scene) -> None:
+    listed = Scene(replace(POLICY, bad_addresses=frozenset(("203.0.113.9",))))
+    listed.habit()
+    assert "known_bad_address" in listed.event("login_success", **FAR).detections
+    assert listed.event("login_success", **HOME).detections == []
+    assert "leaked_credential" in scene.event("login_success", note="leaked_credential", **HOME).detections
+    assert "reported_by_user" in scene.event("token_use", note="reported_by_user", **HOME).detections
+    assert scene.event("login_failure", note="wrong_password", **HOME).detections == []
 
 
 def test_far_more_calls_than_ever() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokentrail.detect.detections import novelty, pace, places, protocol, sessions, takeover, volume
+from tokentrail.detect.detections import novelty, pace, places, protocol, reports, sessions, takeover, volume
 from tokentrail.detect.detections.base import Detection, Finding
 from tokentrail.detect.observation import TYPES
 
@@ -14,6 +14,7 @@ ALL: tuple[Detection, ...] = (
     *places.DETECTIONS,
     *novelty.DETECTIONS,
     *pace.DETECTIONS,
+    *reports.DETECTIONS,
 )
 BY_ID: dict[str, Detection] = {d.id: d for d in ALL}
 BY_TYPE: dict[str, tuple[Detection, ...]] = {t: tuple(d for d in ALL if t in d.types) for t in TYPES}

@@ -15,6 +15,11 @@ def _count(log: float) -> float:
     return float(2.0**log - 1.0)
 
 
+def _seen(m: Moment, log: float) -> float:
+    """A weighted count as tries: accounts without any history weigh less each, and are tries all the same."""
+    return _count(log) / (max(m.facts.unfamiliar, 0.25) if m.facts.history == 0.0 else 1.0)
+
+
 def _strange(m: Moment) -> bool:
     return m.facts.unfamiliar >= 0.25
 
@@ -23,7 +28,7 @@ def _brute(m: Moment) -> Answer:
     facts, s = m.facts, m.policy.settings
     if not _strange(m):
         return None
-    tries = facts.foreign_1h + facts.unfamiliar
+    tries = (facts.fails_1h if facts.history == 0.0 else facts.foreign_1h) + facts.unfamiliar
     if tries >= s.brute_tries or (tries >= s.brute_fast_tries and facts.fail_ips >= s.brute_addresses):
         places = int(facts.fail_ips)
         return 0.9, f"{int(facts.fails_1h) + 1} failures on this account in an hour from {places} addresses"
@@ -32,7 +37,7 @@ def _brute(m: Moment) -> Answer:
 
 def _spray(m: Moment) -> Answer:
     facts, s = m.facts, m.policy.settings
-    victims, tries = _count(facts.src_victims), _count(facts.src_slow)
+    victims, tries = _seen(m, facts.src_victims), _seen(m, facts.src_slow)
     if not _strange(m) or victims < s.spray_users or tries < s.spray_tries:
         return None
     if tries / victims > s.spray_tries_per_user or facts.src_share < 0.3:
@@ -42,7 +47,7 @@ def _spray(m: Moment) -> Answer:
 
 def _stuffing(m: Moment) -> Answer:
     facts, s = m.facts, m.policy.settings
-    victims, tries = _count(facts.src_victims), _count(facts.src_slow)
+    victims, tries = _seen(m, facts.src_victims), _seen(m, facts.src_slow)
     if not _strange(m) or victims < s.stuffing_users or tries < s.stuffing_tries:
         return None
     if tries / victims > s.stuffing_tries_per_user:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from psycopg_pool import ConnectionPool
 
-from producers.http_server import serve
+from producers.http_server import Tls, serve
 from producers.issuer import app, upkeep
 from producers.issuer.admin import issuer_secret
 from producers.issuer.batch import BatchWriter
@@ -70,7 +70,7 @@ class IssuerService:
         )
         self.app = app.build(self.core)
 
-    def run(self, listener: socket.socket, stop: threading.Event) -> None:
+    def run(self, listener: socket.socket, stop: threading.Event, tls: Tls | None = None) -> None:
         """Serve on an open socket until stopped; then finish what was begun and publish it."""
         core = self.core
         core.pool.open()
@@ -79,7 +79,7 @@ class IssuerService:
         upkeep.start(core.pool, stop)
         log.info("issuer serves", issuer=core.issuer)
         try:
-            serve(self.app, listener, stop)
+            serve(self.app, listener, stop, tls)
         finally:
             stop.set()
             core.logins.shutdown()

@@ -11,7 +11,7 @@ import structlog
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
 
-from producers.http_server import serve
+from producers.http_server import Tls, serve
 from producers.origin import Origin, networks
 from producers.resource_server.usage import UsageRecorder
 from tokentrail.codec import Codec
@@ -58,12 +58,12 @@ class ResourceServer:
         self._origin = Origin(networks(config.trusted_proxies))
         self.app = self._build()
 
-    def run(self, listener: socket.socket, stop: threading.Event) -> None:
+    def run(self, listener: socket.socket, stop: threading.Event, tls: Tls | None = None) -> None:
         """Serve until stopped; then publish the last counts."""
         self.feed.start()
         threading.Thread(target=self._flush, args=(stop,), name="usage", daemon=True).start()
         try:
-            serve(self.app, listener, stop)
+            serve(self.app, listener, stop, tls)
         finally:
             stop.set()
             self.feed.stop()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from producers.http_server import Tls
     from producers.issuer.settings import IssuerSettings
 
 JSON = typer.Option(False, "--json", help="Print the result as JSON.")
@@ -49,17 +50,18 @@ def issuer(
 
     Example: tokentrail issuer --port 8080
     """
-    from producers.http_server import listen, url_of
+    from producers.http_server import listen, tls_from_environment, url_of
     from tokentrail import devservices
 
     stop = prepare()
     settings = load_settings()
+    tls = tls_from_environment()
     listener = listen(host, port)
-    address = url_of(listener)
+    address = url_of(listener, tls)
     identity = (url or os.environ.get("TOKENTRAIL_ISSUER") or address).rstrip("/")
     devservices.announce(settings, issuer_url=identity)
     typer.echo(f"issuer {identity} at {address}", err=True)
-    run_issuer(settings, identity, listener, stop)
+    run_issuer(settings, identity, listener, stop, tls=tls)
 
 
 def run_issuer(
@@ -69,6 +71,7 @@ def run_issuer(
     stop: threading.Event,
     *,
     own: IssuerSettings | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """The issuer with its enforcer, until stopped.
 
@@ -91,7 +94,7 @@ def run_issuer(
     )
     thread.start()
     try:
-        service.run(listener, stop)
+        service.run(listener, stop, tls)
     finally:
         stop.set()
         thread.join(10)
@@ -107,7 +110,7 @@ def resource_server(
 
     Example: tokentrail resource-server --audience records
     """
-    from producers.http_server import listen, url_of
+    from producers.http_server import listen, tls_from_environment, url_of
     from producers.resource_server.server import ResourceServer, ResourceServerConfig
 
     stop = prepare()
@@ -119,8 +122,9 @@ def resource_server(
         identity=f"resource-server/{audience}",
         trusted_proxies=os.environ.get("TOKENTRAIL_TRUSTED_PROXIES", ""),
     )
-    typer.echo(f"resource server {audience} at {url_of(listener)}", err=True)
-    ResourceServer(settings, config).run(listener, stop)
+    tls = tls_from_environment()
+    typer.echo(f"resource server {audience} at {url_of(listener, tls)}", err=True)
+    ResourceServer(settings, config).run(listener, stop, tls)
 
 
 def add_audience(

@@ -26,11 +26,12 @@ class DenyList:
         self._clock = clock
         # value -> (revoked_at, until), both Unix microseconds
         self._by: dict[str, dict[str, tuple[int, int]]] = {target: {} for target in TARGETS}
+        self._size = 0
         self._expiry: list[tuple[int, str, str]] = []
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return sum(len(entries) for entries in self._by.values())
+        return self._size
 
     def add(self, target: str, value: str, revoked_at: int, until: int) -> None:
         """Deny until a time. Of two entries for one value the later times hold, so order does not matter."""
@@ -39,19 +40,21 @@ class DenyList:
             return
         with self._lock:
             known = entries.get(value)
-            if known is None and len(self) >= self.max_entries and not self._expire_locked():
+            if known is None and self._size >= self.max_entries and not self._expire_locked():
                 self.overflowed = True
                 return
             if known is not None:
                 revoked_at, until = max(known[0], revoked_at), max(known[1], until)
             if known is None or until != known[1]:
                 heapq.heappush(self._expiry, (until, target, value))
+            self._size += known is None
             entries[value] = (revoked_at, until)
 
     def release(self, target: str, value: str) -> None:
         """Take an entry away before its time: the revocation was undone."""
         with self._lock:
-            self._by.get(target, {}).pop(value, None)
+            if self._by.get(target, {}).pop(value, None) is not None:
+                self._size -= 1
 
     def denies(self, claims: Mapping[str, Any]) -> str | None:
         """Which of jti, session, subject, client, issuer denies a token with these claims, or None."""
@@ -89,6 +92,7 @@ class DenyList:
             if entry is not None and entry[1] <= until:
                 del self._by[target][value]
                 dropped += 1
+                self._size -= 1
         if dropped:
             self.overflowed = False
         return dropped

@@ -129,8 +129,12 @@ class DenyListFeed:
             partitions = consumer.list_topics(DENYLIST, timeout=10).topics[DENYLIST].partitions
             consumer.assign([TopicPartition(DENYLIST, p, OFFSET_BEGINNING) for p in partitions])
             while not self._stop.is_set():
-                for message in consumer.consume(1000, timeout=0.05):
-                    self._apply(message)
+                # consume() alone would wait for a whole batch: the first entry must not wait for the next.
+                first = consumer.poll(0.1)
+                if first is not None:
+                    self._apply(first)
+                    for message in consumer.consume(1000, timeout=0):
+                        self._apply(message)
                 if self.age > HEARTBEAT_SECONDS or not self.ready.is_set():
                     self._heartbeat(consumer, list(partitions))
         finally:

@@ -15,6 +15,7 @@ from psycopg import Connection
 from consumers.scorer_alerts import COMMANDER, SCHEMA, Announcer, Said
 from consumers.scorer_brain import Brain
 from consumers.scorer_echo import Echo
+from consumers.scorer_models import Wardrobe
 from consumers.scorer_state import Store
 from tokentrail import events as e
 from tokentrail.codec import Codec
@@ -63,7 +64,8 @@ class ScorerSink(Sink):
         self._policy = policy
         self._store = Store(settings)
         self._announcer = Announcer(settings, policy)
-        self._brain = Brain(policy, settings.issuer)
+        self._wardrobe = Wardrobe(settings)
+        self._brain = Brain(policy, settings.issuer, self._wardrobe.now())
         self._cut_at = time.monotonic()
         self._looked_at = 0.0
         self._side: Connection | None = None
@@ -100,6 +102,10 @@ class ScorerSink(Sink):
 
     def prepare(self, messages: list[Record]) -> Batch:
         """Decode and score; nothing is said before the fence held."""
+        other = self._wardrobe.changed()
+        if other is not None:
+            self._brain.models = other
+            log.info("models changed", version=other.version)
         if self.echo is not None:
             for at, sighting in self.echo.heard():
                 self._brain.overhear(sighting, at)

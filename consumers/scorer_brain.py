@@ -7,7 +7,6 @@ from typing import Any
 from consumers.scorer_alerts import Said
 from consumers.scorer_events import observation
 from tokentrail.codec.wire import Decoded
-from tokentrail.detect.artefacts import bundled
 from tokentrail.detect.attacks import Sighting, overhear
 from tokentrail.detect.decisions import Limiter, decide
 from tokentrail.detect.engine import score
@@ -25,10 +24,10 @@ REMEMBERED = 100_000
 class Brain:
     """World, models, limits and the book of recent alerts of one process. `hear` is the only way in."""
 
-    def __init__(self, policy: Policy, issuer: str | None, models: Models | None = None) -> None:
+    def __init__(self, policy: Policy, issuer: str | None, models: Models) -> None:
         self.policy = policy
         self.world = World()
-        self.models = models or bundled()
+        self.models = models
         self.limiter = Limiter()
         self.book = Book()
         self.dirty: dict[str, int] = {}

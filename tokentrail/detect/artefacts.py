@@ -18,11 +18,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tokentrail.detect.facts import NAMES
+from tokentrail.detect.forest import FEATURES, Forest
 from tokentrail.detect.models import Combiner, Models
 from tokentrail.detect.trees import Tree
 from tokentrail.errors import ConfigError, NotFound
 
 FORMAT = "tokentrail combiner 1"
+FOREST = "tokentrail forest 1"
 PARTS = ("feature", "threshold", "left", "right", "value")
 DOMAIN = b"tokentrail model artefact\x00"
 DIGITS = 7
@@ -80,7 +82,23 @@ def sign(document: dict[str, Any], key: Ed25519PrivateKey) -> bytes:
     return base64.b64encode(key.sign(DOMAIN + body)) + b"\n" + body
 
 
-def read_signed(path: Path, keys: list[Ed25519PublicKey]) -> tuple[Combiner, dict[str, Any]]:
+def forest_document(forest: Forest, version: str, about: dict[str, Any]) -> dict[str, Any]:
+    """A forest as JSON values."""
+    trees = [[t.feature, t.threshold, t.left, t.right, t.value] for t in forest.trees]
+    return {"format": FOREST, "version": version, "about": about, "names": list(FEATURES), "scale": forest.scale,
+            "steps": forest.steps, "trees": trees}  # fmt: skip
+
+
+def _forest(document: dict[str, Any]) -> Forest:
+    if tuple(document["names"]) != FEATURES:
+        raise ConfigError("the forest was trained on other facts than this version has: train it again")
+    trees = [Tree(**dict(zip(PARTS, parts, strict=True))) for parts in document["trees"]]
+    for tree in trees:
+        _check(tree, len(FEATURES))
+    return Forest(trees, float(document["scale"]), [float(s) for s in document["steps"]])
+
+
+def read_signed(path: Path, keys: list[Ed25519PublicKey]) -> tuple[Combiner | Forest, dict[str, Any]]:
     """Load a signed artefact. Raises NotFound, or ConfigError if no key has signed exactly these bytes."""
     try:
         signature, _, body = path.read_bytes().partition(b"\n")
@@ -89,7 +107,8 @@ def read_signed(path: Path, keys: list[Ed25519PublicKey]) -> tuple[Combiner, dic
     if not any(_verifies(key, signature, body) for key in keys):
         raise ConfigError(f"the model artefact {path} is not signed by a key that is trusted for models")
     document = json.loads(body)
-    return from_document(document), dict(document["about"])
+    made = _forest(document) if document.get("format") == FOREST else from_document(document)
+    return made, {"version": document["version"], **document["about"]}
 
 
 def _verifies(key: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:

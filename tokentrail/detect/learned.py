@@ -46,6 +46,8 @@ class Retrainer:
 
     def offer(self, verdict: Verdict, models: Models) -> None:
         """Note a scored event; train when due and put the new forest in the models' place."""
+        if models.fixed:
+            return
         self.sample.offer(verdict)
         if self.sample.seen < self.due or len(self.sample.rows) < 64:
             return

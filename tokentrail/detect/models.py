@@ -38,6 +38,7 @@ class Models:
 
     combiner: Combiner | None = None
     forest: Forest | None = None
+    fixed: bool = False  # the forest was trained and signed by the operator: the stream does not replace it
 
     def judge(self, row: tuple[float, ...], strange: bool) -> tuple[float, float]:
         """(combiner probability, forest rank), -1 where there is none; the forest is asked of the strange only."""

@@ -11,6 +11,7 @@ NTH is which passing of that step. Nothing else of the writer is changed.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -73,6 +74,7 @@ def main() -> None:
         strike(sys.argv[1], getattr(signal, f"SIG{sys.argv[2]}"), int(sys.argv[3]))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    faulthandler.register(signal.SIGUSR1)  # kill -USR1 shows where it hangs
     log.setup()
     run(load_settings(), stop)
 

@@ -70,6 +70,7 @@ class FencedConsumer:
         self._next: dict[Partition, int] = {}
         self._conn: psycopg.Connection | None = None
         self._survived = False
+        self._said = ""
         self._consumer: Consumer | None = None
 
     def run(self) -> None:
@@ -106,11 +107,12 @@ class FencedConsumer:
             self._survived = True
             if time.monotonic() - started > 30:
                 attempt.retry_state.attempt_number = 1
-            if attempt.retry_state.attempt_number == 1:
+            if attempt.retry_state.attempt_number == 1 or _one_line(error) != self._said:
+                self._said = _one_line(error)
                 log.warning(
                     "stream interrupted; starting over from the stored position",
                     group=self._group,
-                    reason=_one_line(error),
+                    reason=self._said,
                 )
             raise
         finally:
@@ -137,11 +139,12 @@ class FencedConsumer:
             if not messages:
                 self._sink.idle()
             return
-        if any(self._claims[key].stalls >= CAREFUL_AFTER_STALLS for key in {_key(m) for m in fresh}):
+        spans = _spans(fresh)
+        if any(self._claims[key].stalls >= CAREFUL_AFTER_STALLS for key in spans):
             for message in fresh:
-                self._commit(self._prepare_carefully(message), [message])
+                self._commit(self._prepare_carefully(message), _spans([message]))
         else:
-            self._commit(self._sink.prepare(fresh), fresh)
+            self._commit(self._sink.prepare(fresh), spans)
 
     def _poll(self) -> list[Record]:
         assert self._consumer is not None  # noqa: S101
@@ -189,10 +192,9 @@ class FencedConsumer:
             return self._sink.prepare_poison(message)
         return self._sink.prepare([message])
 
-    def _commit(self, prepared: Any, messages: list[Record]) -> None:
+    def _commit(self, prepared: Any, spans: dict[Partition, list[int]]) -> None:
         assert self._conn is not None  # noqa: S101
         conn = self._conn
-        spans = _spans(messages)
         with self._watchdog.guard(), conn.transaction():
             for key in sorted(spans):  # one order for all, so that two writers cannot deadlock
                 self._positions.hold(conn, self._claims[key], self._next[key])
@@ -265,7 +267,11 @@ def _key(message: Record) -> Partition:
 def _spans(messages: list[Record]) -> dict[Partition, list[int]]:
     spans: dict[Partition, list[int]] = {}
     for message in messages:
-        spans.setdefault(_key(message), []).append(message.offset())
+        key = message.topic(), message.partition()
+        offsets = spans.get(key)
+        if offsets is None:
+            offsets = spans[key] = []
+        offsets.append(message.offset())
     return spans
 
 

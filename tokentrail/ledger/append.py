@@ -7,59 +7,14 @@ in the database is the one it was made for; after a rollback it is simply not.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from tokentrail.ledger.copy_row import COPY_SQL, HEADER, PG_EPOCH_MICROS, TRAILER, Entries, leaf_hashes
 from tokentrail.ledger.edge import load_edge
 from tokentrail.ledger.tree import Edge, Tile
-
-# Binary COPY checks lengths, not types: bytes of the right form go in as uuid and timestamptz, and save
-# the conversion of objects, which costs more than all else here.
-COLUMNS = (
-    ("log_id", "int4"),
-    ("index", "int8"),
-    ("topic", "text"),
-    ("partition", "int4"),
-    ('"offset"', "int8"),
-    ("kafka_time", "int8"),
-    ("event_id", "bytea"),
-    ("type", "text"),
-    ("issuer", "text"),
-    ("issuer_stream", "text"),
-    ("issuer_seq", "int8"),
-    ("subject", "text"),
-    ("client_id", "text"),
-    ("session_id", "text"),
-    ("jti", "text"),
-    ("occurred_at", "int8"),
-    ("schema_id", "int4"),
-    ("ip_hash", "bytea"),
-    ("device_hash", "bytea"),
-    ("key_id", "int8"),
-    ("leaf", "bytea"),
-    ("leaf_hash", "bytea"),
-    ("chain_hash", "bytea"),
-    ("body", "bytea"),
-    ("appended_at", "int8"),
-)
-COPY_SQL = f"copy ledger.entry ({', '.join(name for name, _ in COLUMNS)}) from stdin (format binary)"
-COPY_TYPES = [type_ for _, type_ in COLUMNS]
-# timestamptz counts microseconds from 2000-01-01 UTC.
-PG_EPOCH_MICROS = 946_684_800_000_000
-
-
-@dataclass(slots=True)
-class Sealed:
-    """A draft made ready: its row values between index and leaf, the leaf, its hash and the sealed body."""
-
-    row: tuple[object, ...]
-    leaf: bytes
-    leaf_hash: bytes
-    body: bytes
-
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -87,6 +42,7 @@ class Appender:
     def reset(self) -> None:
         """Forget everything; the next append reads the edge anew."""
         self._edge = self._pending = None
+        self._months.clear()  # a month made in a transaction that rolled back is not there
 
     def confirm(self) -> None:
         """The transaction of the last append committed."""
@@ -106,15 +62,16 @@ class Appender:
             raise LookupError(f"there is no log {self.log_id}")
         return Head(row[0], bytes(row[1]), row[2], row[3])
 
-    def append(self, conn: Connection[TupleRow], head: Head, sealed: list[Sealed]) -> int:
+    def append(self, conn: Connection[TupleRow], head: Head, *groups: Entries) -> int:
         """Write the entries after `head`; returns the new size. The head must be locked by this transaction."""
-        if not sealed:
+        hashes = leaf_hashes(groups)
+        if not hashes:
             return head.size
         if self._edge is None or self._edge.size != head.size or self._edge_chain != head.chain_hash:
             self._edge, self._edge_chain = load_edge(conn, self.log_id, head.size), head.chain_hash
         self._ensure_month(conn, head.now)
-        chain = self._copy(conn, head, sealed)
-        edge, tiles = self._edge.extended([entry.leaf_hash for entry in sealed])
+        chain = self._copy(conn, head, groups)
+        edge, tiles = self._edge.extended(hashes)
         self._store_tiles(conn, tiles)
         conn.execute(
             """update ledger.log set size = %s, chain_hash = %s, root_hash = %s,
@@ -124,17 +81,16 @@ class Appender:
         self._pending = (edge, chain)
         return edge.size
 
-    def _copy(self, conn: Connection[TupleRow], head: Head, sealed: list[Sealed]) -> bytes:
-        chain, index, log_id = head.chain_hash, head.size, self.log_id
+    def _copy(self, conn: Connection[TupleRow], head: Head, groups: tuple[Entries, ...]) -> bytes:
+        chain, index = head.chain_hash, head.size
         appended_at = head.now - PG_EPOCH_MICROS
-        sha256 = hashlib.sha256
         with conn.cursor() as cursor, cursor.copy(COPY_SQL) as copy:
-            copy.set_types(COPY_TYPES)
-            write_row = copy.write_row
-            for entry in sealed:
-                chain = sha256(b"\x02" + chain + entry.leaf_hash).digest()
-                write_row((log_id, index, *entry.row, entry.leaf, entry.leaf_hash, chain, entry.body, appended_at))
-                index += 1
+            copy.write(HEADER)
+            for group in groups:
+                rows, chain = group.placed(chain, index, appended_at)
+                index += len(group)
+                copy.write(memoryview(rows))  # it is sent in pieces: a view of bytes is cut without copying them
+            copy.write(TRAILER)
         return chain
 
     def _store_tiles(self, conn: Connection[TupleRow], tiles: list[Tile]) -> None:
@@ -153,13 +109,3 @@ class Appender:
         if month not in self._months:
             conn.execute("select ledger.ensure_month(to_timestamp(%s / 1e6))", (now,))
             self._months.add(month)
-
-
-def uuid_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID in text form."""
-    return bytes.fromhex(text.replace("-", ""))
-
-
-def pg_micros(unix_micros: int) -> int | None:
-    """timestamptz in its binary form, None for the leaf's null."""
-    return None if unix_micros == -1 else unix_micros - PG_EPOCH_MICROS

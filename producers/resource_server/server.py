@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry, generate_latest
 
 from producers.http_server import Tls, serve
 from producers.origin import Origin, networks
@@ -21,6 +22,7 @@ from tokentrail.tokens.asgi import Scope, TokenMiddleware, headers_of
 from tokentrail.tokens.denylist_feed import DenyListFeed, StalePolicy
 from tokentrail.tokens.fastapi import require
 from tokentrail.tokens.keys import decryption_keys
+from tokentrail.tokens.metrics import ValidatorMetrics
 from tokentrail.tokens.refusal import TokenRefusedError
 from tokentrail.tokens.trust import RemoteKeys
 from tokentrail.tokens.validate import Accepted, Validator
@@ -87,6 +89,13 @@ class ResourceServer:
             ready = self.feed.ready.is_set()
             return JSONResponse({"status": "ok" if ready else "reading the deny-list"}, 200 if ready else 503)
 
+        registry = CollectorRegistry()
+        registry.register(ValidatorMetrics(self.validator, self.feed))
+
+        @app.get("/metrics")
+        def metrics() -> Response:
+            return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
         @app.get("/records")
         async def records(token: Annotated[Accepted, Depends(require())]) -> dict[str, Any]:
             return {"records": [{"kind": "appointment", "status": "confirmed"}], "scope": token.claims.get("scope")}
@@ -95,6 +104,6 @@ class ResourceServer:
             TokenMiddleware,
             validator=self.validator,
             on_use=self._note,
-            open_paths=frozenset({"/health"}),
+            open_paths=frozenset({"/health", "/metrics"}),
         )
         return app

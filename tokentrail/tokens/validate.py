@@ -22,6 +22,7 @@ from tokentrail.tokens.refusal import (
     MalformedTokenError,
     PolicyTokenError,
     RevokedTokenError,
+    TokenRefusedError,
     UntrustedTokenError,
 )
 from tokentrail.tokens.trust import Keys
@@ -76,6 +77,8 @@ class Validator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.audience = audience
+        self.accepted = 0
+        self.refused: dict[str, int] = {}
         self._decryption = {key.kid: key for key in decryption}
         self._issuers = dict(issuers)
         self._denied = denied
@@ -86,6 +89,15 @@ class Validator:
 
     def validate(self, token: str) -> Accepted:
         """The token's claims. Raises a subclass of TokenRefusedError otherwise."""
+        try:
+            accepted = self._validate(token)
+        except TokenRefusedError as refusal:
+            self.refused[refusal.reason] = self.refused.get(refusal.reason, 0) + 1
+            raise
+        self.accepted += 1
+        return accepted
+
+    def _validate(self, token: str) -> Accepted:
         self._denied.check()
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
         accepted = self._cache.get(digest)

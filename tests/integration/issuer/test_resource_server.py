@@ -61,6 +61,9 @@ def test_refusals_are_answered_and_reported(issuer: Issuer, records: httpx.Clien
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
     assert records.get("/records").status_code == 401
+    counted = records.get("/metrics").text
+    assert 'tokentrail_validator_refused_total{reason="revoked"} 1.0' in counted
+    assert "tokentrail_denylist_ready 1.0" in counted
     assert tail.wait("TokenUsed", failure_reason="revoked")[0]["client_id"] == client[0]
     unknown = tail.wait("TokenUsed", failure_reason="unknown_key")[0]
     assert (unknown["kid"], unknown["jti"], unknown["success"]) == (forger.key.kid, forged.jti, False)

@@ -136,6 +136,9 @@ class ScorerSink(Sink):
                 batch.sightings.append(sighting)
             if said is not None:
                 batch.said.append(said)
+        storm = self._brain.storm()
+        if storm is not None:
+            batch.said.append(storm)
         self._brain.offsets.update(batch.offsets)
         return batch
 

@@ -84,14 +84,15 @@ class Announcer:
             held = "no command key or no issuer known to command"
         row = conn.execute(
             """insert into scorer.alert (alert_id, incident_id, trigger_event_id, trigger_type, trigger_at, subject,
-                client_id, severity, score, detections, sealed, command_id, held)
-            values (%s, %s, %s, %s, to_timestamp(%s), %s, %s, %s, %s, %s, %s, %s, %s)
+                client_id, severity, score, detections, sealed, command_id, held, proposed_target, proposed_value,
+                audience)
+            values (%s, %s, %s, %s, to_timestamp(%s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             on conflict (alert_id) do nothing returning 1""",
             (alert.alert_id, alert.incident_id, event.event_id, event.type, event.ts, event.subject, event.client_id,
              said.decision.severity, verdict.score, verdict.detections,
              self._seal.close({"reasons": verdict.reasons, "ip": event.ip, "country": event.country},
                               alert.alert_id),
-             alert.command_id if commanded else None, held),
+             alert.command_id if commanded else None, held, *_proposed(said), said.audience),
         ).fetchone()  # fmt: skip
         return row is not None
 
@@ -143,6 +144,11 @@ class Announcer:
             command_id=command_id, policy=self._policy.name, model=None,
         )  # fmt: skip
         outbox.put(conn, SCHEMA, e.ALERTS, e.ANOMALY_DETECTED, event, subject)
+
+
+def _proposed(said: Said) -> tuple[str | None, str | None]:
+    target = said.decision.proposed
+    return (None, None) if target is None else (target.target, target.value)
 
 
 def _micros(seconds: float | None) -> int | None:

@@ -44,7 +44,7 @@ class Wardrobe:
             return self._shelf.models()
         except (TokentrailError, ValueError, KeyError, TypeError) as error:
             REFUSED.inc()
-            log.error("model refused; scoring goes on with what the package ships", reason=str(error)[:200])
+            log.error("model refused; the package's own stays", reason=str(error)[:200])  # noqa: TRY400 - said in one line
             return bundled()
 
     def changed(self) -> Models | None:

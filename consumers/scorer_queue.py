@@ -15,9 +15,12 @@ from tokentrail import outbox
 from tokentrail.config import Settings
 from tokentrail.db import connect
 from tokentrail.detect.detections import BY_ID
-from tokentrail.errors import ConfigError, NotFound
+from tokentrail.errors import ConfigError, NotFound, Refused
+from tokentrail.tokens.commands import Order, make_command
+from tokentrail.tokens.keys import command_key
 
 STATUS = {"ack": "acknowledged", "dismiss": "dismissed", "confirm": "confirmed"}
+PERSONS = 2
 STATES = ("open", *STATUS.values())
 LIST = """
 select alert_id::text, incident_id::text, created_at::text, subject, client_id, severity, score, detections,
@@ -83,6 +86,49 @@ def _publish(
     event = e.new_event(issuer=COMMANDER, subject=subject, client_id=client_id, alert_id=alert_id, verdict=verdict,
                         reviewer=by[0], comment=by[1])  # fmt: skip
     outbox.put(conn, SCHEMA, e.EVENTS, e.ALERT_REVIEWED, event, e.partition_key(event))
+
+
+def release(settings: Settings, alert_id: str, reviewer: str) -> dict[str, Any]:
+    """Ask for a held revocation to be sent; the second person's word sends it. Raises NotFound, Refused."""
+    if settings.command_key is None:
+        raise ConfigError("set TOKENTRAIL_COMMAND_KEY: commands are signed")
+    with connect(settings, "scorer") as conn, conn.transaction():
+        row = conn.execute(
+            "select proposed_target, proposed_value, audience, command_id::text, subject, client_id "
+            "from scorer.alert where alert_id = %s for update",
+            (_uuid(alert_id),),
+        ).fetchone()
+        if row is None or row[0] is None:
+            raise NotFound(f"no held revocation at alert {alert_id}")
+        if row[3] is not None:
+            raise Refused(f"the revocation of alert {alert_id} was sent already")
+        conn.execute(
+            "insert into scorer.release (alert_id, reviewer) values (%s, %s) on conflict do nothing",
+            (_uuid(alert_id), reviewer),
+        )
+        found = conn.execute("select reviewer from scorer.release where alert_id = %s", (_uuid(alert_id),)).fetchall()
+        names = sorted(name for (name,) in found)
+        sent = len(names) >= PERSONS
+        if sent:
+            _send(conn, settings, alert_id, row, names)
+    return {"alert_id": alert_id, "asked_by": names, "sent": sent}
+
+
+def _send(
+    conn: Connection, settings: Settings, alert_id: str, row: tuple[Any, ...], names: list[str]
+) -> None:
+    target, value, audience, _, subject, client_id = row
+    audience = audience or settings.require("issuer")
+    order = Order(target, value, f"released by {' and '.join(names)}", alert_id)
+    command = make_command(order, commander=COMMANDER, audience=audience, subject=subject, client_id=client_id,
+                           key=command_key(settings.require("command_key")))  # fmt: skip
+    outbox.put(conn, SCHEMA, e.REVOCATIONS, e.REVOKE_TOKEN, command, audience)
+    conn.execute("update scorer.alert set command_id = %s, held = null where alert_id = %s",
+                 (command["event_id"], _uuid(alert_id)))  # fmt: skip
+    conn.execute(
+        "insert into scorer.command (command_id, alert_id, target, value, audience) values (%s, %s, %s, %s, %s)",
+        (command["event_id"], _uuid(alert_id), target, value, audience),
+    )
 
 
 def _uuid(text: str) -> UUID:

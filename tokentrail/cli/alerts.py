@@ -123,3 +123,18 @@ def confirm(
     Example: tokentrail alerts confirm 0b51e8a4-3f2e-5a0c-8b7e-6f1f5d7c9a10
     """
     _review(alert_id, "confirm", by, comment, json_)
+
+
+@alerts_app.command()
+def release(alert_id: str = typer.Argument(...), by: str = REVIEWER, json_: bool = JSON) -> None:
+    """Send a revocation that the blast-radius limit or policy held back; it takes two persons.
+
+    Example: tokentrail alerts release 0b51e8a4-3f2e-5a0c-8b7e-6f1f5d7c9a10
+    """
+    import getpass
+
+    from consumers.scorer_queue import release as ask
+
+    found = ask(load_settings(), alert_id, by or getpass.getuser())
+    said = "sent" if found["sent"] else "waits for a second person"
+    typer.echo(json.dumps(found) if json_ else f"{alert_id}: {said} (asked by {', '.join(found['asked_by'])})")

@@ -21,7 +21,7 @@ FALLBACK = {
     "subject": ("session", "jti", "family", "subject"),  # A9: bind to what was seen, not to the person
     "client": ("client",),
 }
-RANK = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
+LIMIT = "the blast-radius limit is reached: two persons must release it"
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,13 +40,14 @@ class Decision:
     alert: bool = False
     revoke: Target | None = None
     held: str | None = None
+    proposed: Target | None = None  # what would have been revoked
 
 
 @dataclass(slots=True)
 class Limiter:
     """At most so many subjects a minute and so large a share of the active ones in ten minutes."""
 
-    recent: deque[tuple[float, str]] = field(default_factory=deque)
+    recent: deque[tuple[float, str, str, str]] = field(default_factory=deque)  # when, subject, detection, tenant
     active: dict[str, float] = field(default_factory=dict)
     pruned: float = 0.0
     tripped: float = 0.0
@@ -58,20 +59,33 @@ class Limiter:
             self.pruned = now
             self.active = {s: t for s, t in self.active.items() if now - t <= window}
 
-    def allow(self, now: float, subject: str, policy: Policy) -> bool:
-        """Whether one more subject may be revoked automatically; counts it when it may."""
+    def allow(
+        self, now: float, subject: str, policy: Policy, detection: str = "", tenant: str = "", critical: bool = True
+    ) -> bool:
+        """Whether one more subject may be revoked automatically; counts it when it may.
+
+        Limits hold over all, for each tenant (issuer) and for each detection; part of the budget is kept
+        for critical ones, so that decoys cannot use it up.
+        """
         window = policy.active_window_seconds
         while self.recent and now - self.recent[0][0] > window:
             self.recent.popleft()
-        hit = {s for _, s in self.recent}
+        hit = {s for _, s, _, _ in self.recent}
         if subject in hit:
             return True
-        minute = {s for t, s in self.recent if now - t <= 60.0}
+        minute = [(s, d, i) for t, s, d, i in self.recent if now - t <= 60.0]
+        part = 1.0 if critical else 1.0 - policy.reserved_for_critical
         share = max(policy.min_share_subjects, int(policy.max_share_of_active * len(self.active)))
-        if len(minute) >= policy.max_subjects_per_minute or len(hit) >= share:
+        full = (
+            len(minute) >= policy.max_subjects_per_minute * part
+            or len(hit) >= max(1, share * part)
+            or sum(d == detection for _, d, _ in minute if detection) >= policy.max_per_detection
+            or sum(i == tenant for _, _, i in minute if tenant) >= policy.max_subjects_per_minute
+        )
+        if full:
             self.tripped = now
             return False
-        self.recent.append((now, subject))
+        self.recent.append((now, subject, detection, tenant))
         return True
 
 
@@ -101,9 +115,11 @@ def decide(event: Observation, verdict: Verdict, policy: Policy, limiter: Limite
     target = target_of(event, chosen)
     if target is None:
         return decision
+    decision.proposed = target
     decision.held = _held(event, policy, name, now)
-    if decision.held is None and not limiter.allow(now, name, policy):
-        decision.held = "the blast-radius limit is reached: a person must release it"
+    why = verdict.detections[0] if verdict.findings else "risk"
+    if decision.held is None and not limiter.allow(now, name, policy, why, event.iss or "", severity == "critical"):
+        decision.held = LIMIT
     if decision.held is None:
         decision.revoke = target
     return decision

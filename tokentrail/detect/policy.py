@@ -51,6 +51,8 @@ class Policy:
     max_share_of_active: float = 0.01
     active_window_seconds: float = 600.0
     min_share_subjects: int = 5
+    max_per_detection: int = 15  # subjects a minute that one detection may hit
+    reserved_for_critical: float = 0.5  # share of the budget that lesser severities cannot use up
     command_ack_seconds: float = 5.0
     alert_repeat_seconds: float = 600.0
 

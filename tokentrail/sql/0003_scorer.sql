@@ -42,6 +42,9 @@ create table scorer.alert (
     sealed            bytea not null,   -- reasons in words: they name places and machines
     command_id        uuid,
     held              text,             -- why no command was sent although a detection asked for one
+    proposed_target   text,             -- what it would have revoked: two persons may release it
+    proposed_value    text,
+    audience          text,
     status            text not null default 'open' check (status in ('open', 'acknowledged', 'dismissed', 'confirmed')),
     reviewer          text,
     reviewed_at       timestamptz,
@@ -49,6 +52,14 @@ create table scorer.alert (
 );
 create index alert_queue on scorer.alert (status, created_at desc);
 create index alert_incident on scorer.alert (incident_id);
+
+-- Who wants a held revocation sent. The second person's word sends it.
+create table scorer.release (
+    alert_id    uuid not null references scorer.alert,
+    reviewer    text not null,
+    said_at     timestamptz not null default now(),
+    primary key (alert_id, reviewer)
+);
 
 -- Commands sent and whether the issuer has said that it obeyed.
 create table scorer.command (

@@ -15,6 +15,7 @@ from tokentrail import events as e
 from tokentrail.codec import Codec
 from tokentrail.config import Settings
 from tokentrail.db import connect
+from tokentrail.detect.policy import Policy
 from tokentrail.kafka import consumer, producer
 from tokentrail.tokens.make_keys import ed25519_pem, secret
 
@@ -94,15 +95,16 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 class Scorer:
     """A scorer in a thread that can be stopped and started again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, policy: Policy | None = None) -> None:
         self._settings = settings
+        self._policy = policy
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=run, args=(self._settings, self._stop), daemon=True)
+        self._thread = threading.Thread(target=run, args=(self._settings, self._stop, self._policy), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -116,6 +118,15 @@ class Scorer:
 def scorer(scoring: Settings) -> Iterator[Scorer]:
     """A scorer that runs until the test ends."""
     running = Scorer(scoring)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def shadowed(scoring: Settings) -> Iterator[Scorer]:
+    """A scorer in shadow mode."""
+    running = Scorer(scoring, Policy(shadow=True))
     running.start()
     yield running
     running.stop()

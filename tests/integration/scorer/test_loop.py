@@ -10,7 +10,7 @@ import pytest
 from consumers import scorer_queue
 from tests.integration.scorer.conftest import ISSUER, PHONE, SCRIPT, Scorer, Stream, wait_for
 from tokentrail import events as e
-from tokentrail.errors import NotFound
+from tokentrail.errors import NotFound, Refused
 from tokentrail.tokens.commands import verify_command
 from tokentrail.tokens.keys import command_public_keys
 from tokentrail.tokens.make_keys import public_pem
@@ -85,6 +85,21 @@ def test_a_restart_remembers_and_repeats_nothing(stream: Stream, scorer: Scorer)
     after = stream.rows("select alert_id from scorer.alert where detections <> '{command_not_acknowledged}'")
     assert set(before) <= set(after)
     assert len(stream.rows("select 1 from scorer.command")) == 1
+
+
+def test_a_held_revocation_takes_two_persons(stream: Stream, shadowed: Scorer) -> None:
+    steal(stream)
+    stream.flush()
+    wait_for(lambda: stream.rows("select 1 from scorer.alert where held is not null") != [])
+    ((alert_id,), *_) = stream.rows("select alert_id::text from scorer.alert where held is not null")
+    assert scorer_queue.release(stream.settings, alert_id, "ada")["sent"] is False
+    assert scorer_queue.release(stream.settings, alert_id, "ada")["sent"] is False  # once more is not another
+    assert stream.rows("select 1 from scorer.command") == []
+    assert scorer_queue.release(stream.settings, alert_id, "bob")["sent"] is True
+    (_, command), *_ = stream.topic(e.REVOCATIONS)
+    assert (command["target"], command["value"], command["reason"]) == ("family", "fam-1", "released by ada and bob")
+    with pytest.raises(Refused):
+        scorer_queue.release(stream.settings, alert_id, "eve")
 
 
 def test_the_queue_shows_reasons_and_takes_a_review(stream: Stream, scorer: Scorer) -> None:

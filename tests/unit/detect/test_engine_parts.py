@@ -18,6 +18,7 @@ from tokentrail.detect.agents import agent, similarity
 from tokentrail.detect.backtest import Run, backtest
 from tokentrail.detect.decisions import Limiter, decide
 from tokentrail.detect.facts import NAMES
+from tokentrail.detect.feedback import Reviews
 from tokentrail.detect.forest import PICK, flatten
 from tokentrail.detect.geo import distance_km, network
 from tokentrail.detect.incidents import Book
@@ -117,6 +118,34 @@ def test_a_storm_of_revocations_stops() -> None:
     assert sum(allowed) == policy.max_subjects_per_minute
     assert limiter.allow(1_002.0, "s0", policy)  # more of a subject already hit is no further subject
     assert limiter.tripped > 0
+
+
+def test_decoys_leave_room_for_the_grave_ones_and_one_detection_cannot_take_all() -> None:
+    limiter, policy = Limiter(), Policy()
+    for n in range(5_000):
+        limiter.see(1_000.0, f"a{n}", policy.active_window_seconds)
+    decoys = sum(limiter.allow(1_000.0, f"d{n}", policy, "bulk", "i", critical=False) for n in range(50))
+    assert decoys == policy.max_subjects_per_minute // 2
+    assert limiter.allow(1_001.0, "real", policy, "reuse", "i", critical=True)
+    other = Limiter()
+    other.active = limiter.active
+    same = sum(other.allow(1_000.0, f"s{n}", policy, "reuse", "i") for n in range(50))
+    assert same == policy.max_per_detection
+
+
+def test_reviews_clear_and_condemn_but_not_without_end() -> None:
+    scene, reviews = Scene(), Reviews()
+    scene.habit()
+    scene.event("login_success", after=60, **FAR)
+    world = scene.run.world
+    assert world.subjects["ann"].risk
+    assert reviews.hear(world, "ann", "confirm", "ada", scene.now)
+    assert max(value for value, _ in (world.subjects["ann"].risk or {}).values()) == 1.0
+    assert reviews.hear(world, "ann", "dismiss", "ada", scene.now)
+    assert world.subjects["ann"].risk is None
+    assert not reviews.hear(world, "ann", "ack", "ada", scene.now)
+    assert not reviews.hear(world, "nobody", "dismiss", "ada", scene.now)
+    assert sum(reviews.hear(world, "ann", "dismiss", "eve", scene.now) for _ in range(500)) == 20
 
 
 def test_a_small_organisation_is_not_logged_out() -> None:

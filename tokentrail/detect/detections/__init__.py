@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tokentrail.detect.detections import novelty, pace, places, protocol, reports, sessions, takeover, volume
+from tokentrail.detect.detections import (
+    novelty,
+    operations,
+    pace,
+    places,
+    protocol,
+    reports,
+    sessions,
+    takeover,
+    volume,
+)
 from tokentrail.detect.detections.base import Detection, Finding
 from tokentrail.detect.observation import TYPES
 
@@ -15,6 +25,7 @@ ALL: tuple[Detection, ...] = (
     *novelty.DETECTIONS,
     *pace.DETECTIONS,
     *reports.DETECTIONS,
+    *operations.DETECTIONS,
 )
 BY_ID: dict[str, Detection] = {d.id: d for d in ALL}
 BY_TYPE: dict[str, tuple[Detection, ...]] = {t: tuple(d for d in ALL if t in d.types) for t in TYPES}

@@ -81,7 +81,7 @@ def refused_within(checker: Validator, token: str, seconds: float = 5.0) -> floa
     pytest.fail("the token is still accepted")
 
 
-@pytest.mark.parametrize("target", ["jti", "session", "subject", "client", "family"])
+@pytest.mark.parametrize("target", ["jti", "session", "subject", "client", "family", "issuer"])
 def test_a_command_kills_what_it_names(issuer: Issuer, feed: DenyListFeed, tail: Tail, target: str) -> None:
     client = issuer.add_client("password", "refresh_token")
     person = issuer.add_person("alice")
@@ -96,6 +96,7 @@ def test_a_command_kills_what_it_names(issuer: Issuer, feed: DenyListFeed, tail:
         "subject": person.subject,
         "client": client[0],
         "family": family,
+        "issuer": issuer.url,
     }[target]
     commander = Commander(issuer.settings, issuer.url)
     sent = commander.send(Order(target, value, "test"), listen=True)
@@ -108,7 +109,7 @@ def test_a_command_kills_what_it_names(issuer: Issuer, feed: DenyListFeed, tail:
     acknowledged = tail.wait("TokenRevoked", caused_by=sent)
     assert (acknowledged[0]["target"], acknowledged[0]["value"]) == (target, value)
     assert acknowledged[0]["revoked_by"] == "command"
-    if target != "client":
+    if target not in ("client", "issuer"):
         assert acknowledged[0]["subject"] == person.subject
     assert issuer.login(client, "alice").status_code == 200
 

@@ -1,0 +1,1 @@
+"""Shared Signals: what we revoke and find, as security event tokens that others understand."""

@@ -175,15 +175,15 @@ def grants(made: Stage, count: int, connections: int) -> dict[str, float]:
 
 
 @contextmanager
-def issuer(settings: Settings) -> Iterator[tuple[psutil.Process, str, int]]:
-    """An issuer in a process of its own: (process, host, port)."""
+def issuer(settings: Settings, environment: dict[str, str] | None = None) -> Iterator[tuple[psutil.Process, str, int]]:
+    """An issuer in a process of its own, with these keys or fresh ones: (process, host, port)."""
     servers = {
         f"TOKENTRAIL_{name.upper()}": settings.require(name)
         for name in ("kafka_bootstrap", "database_url", "schema_registry_url")
     }
     started = subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-c", "from tokentrail.cli import main; main()", "issuer", "--url", ISSUER],
-        env=os.environ | make_keys.environment() | servers,
+        env=os.environ | (environment or make_keys.environment()) | servers,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -19,6 +19,8 @@ from tests.integration.issuer.conftest import Issuer
 EXAMPLES = 60
 
 
+# Schemathesis draws from the random module inside its own strategies now and then.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_server_errors(issuer: Issuer, mode: GenerationMode) -> None:
     """faults.md B36."""

@@ -68,6 +68,8 @@ class Remembered(Generic[T]):
         known = self.peek(name)
         if known is not None:
             return known
+        if "\x00" in name:  # Postgres takes no NUL in a text, so nothing has such a name
+            return None
         found = self._load(name)
         if found is None:
             self._known.pop(name, None)

@@ -84,6 +84,7 @@ def test_client_authentication(issuer: Issuer, tail: Tail) -> None:
         post("/token", data={**grant, "client_id": client_id}),
         post("/token", data=grant),
         post("/token", data=grant, headers={"authorization": "Basic !!!"}),
+        post("/token", data=grant, auth=("c%00", "x")),
         post("/token", data=grant, headers={"authorization": "Bearer x"}),
     ]
     for answer in refused:

@@ -29,6 +29,9 @@ types: $(DEV)  ## mypy --strict
 layers: $(DEV)  ## imports go one way
 	@$(BIN)/lint-imports --no-cache
 
+evaluate: $(DEV)  ## how well the scorer finds attacks and leaves people alone: docs/evaluation.md
+	@$(BIN)/python -m benchmarks.evaluate $(ARGS)
+
 bench: $(DEV)  ## benchmarks with their peers in the same run; ARGS="ledger"
 	@$(BIN)/tokentrail bench $(ARGS)
 

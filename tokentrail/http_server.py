@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -22,6 +25,26 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
+@dataclass(frozen=True)
+class Tls:
+    """PEM files of a certificate chain and its key; TLS 1.2 or later."""
+
+    certificate: Path
+    key: Path
+
+
+def tls_from_environment() -> Tls | None:
+    """TOKENTRAIL_TLS_CERTIFICATE and TOKENTRAIL_TLS_KEY, paths of PEM files; None when neither is set."""
+    names = ("TOKENTRAIL_TLS_CERTIFICATE", "TOKENTRAIL_TLS_KEY")
+    given = [os.environ.get(name) for name in names]
+    if not any(given):
+        return None
+    for name, value in zip(names, given, strict=True):
+        if not value or not Path(value).is_file():
+            raise ConfigError(f"{name} is not the path of a file: TLS needs both {' and '.join(names)}")
+    return Tls(Path(given[0] or ""), Path(given[1] or ""))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises ConfigError when the port is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
@@ -35,13 +58,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
-    """The http URL of a listening socket."""
+def url_of(listener: socket.socket, tls: Tls | None = None) -> str:
+    """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    name = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{name}:{port}"
 
 
-def serve(app: Any, listener: socket.socket, stop: threading.Event) -> None:
+def serve(app: Any, listener: socket.socket, stop: threading.Event, tls: Tls | None = None) -> None:
     """Serve until `stop`; requests under way get a few seconds to end."""
     config = uvicorn.Config(
         app,
@@ -49,9 +73,11 @@ def serve(app: Any, listener: socket.socket, stop: threading.Event) -> None:
         access_log=False,
         lifespan="off",
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=False,  # who may speak for a client is decided in producers.origin
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=32 * 1024,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
     server = _Server(config)
     threading.Thread(target=_end_with, args=(server, stop), name="http stop", daemon=True).start()

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from psycopg_pool import ConnectionPool
 
-from producers.http_server import Tls, serve
 from producers.issuer import app, upkeep
 from producers.issuer.admin import issuer_secret
 from producers.issuer.batch import BatchWriter
@@ -26,6 +25,7 @@ from tokentrail.codec import Codec
 from tokentrail.config import Settings
 from tokentrail.db import connect, conninfo
 from tokentrail.errors import ConfigError
+from tokentrail.http_server import Tls, serve
 from tokentrail.join.signing import statement_signer
 from tokentrail.outbox import Relay
 from tokentrail.tokens.keys import signing_keys

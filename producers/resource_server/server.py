@@ -12,11 +12,11 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, generate_latest
 
-from producers.http_server import Tls, serve
 from producers.origin import Origin, networks
 from producers.resource_server.usage import UsageRecorder
 from tokentrail.codec import Codec
 from tokentrail.config import Settings
+from tokentrail.http_server import Tls, serve
 from tokentrail.join.publisher import DirectPublisher
 from tokentrail.tokens.asgi import Scope, TokenMiddleware, headers_of
 from tokentrail.tokens.denylist_feed import DenyListFeed, StalePolicy

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from producers.http_server import Tls
     from producers.issuer.settings import IssuerSettings
+    from tokentrail.http_server import Tls
 
 JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
@@ -50,8 +50,8 @@ def issuer(
 
     Example: tokentrail issuer --port 8080
     """
-    from producers.http_server import listen, tls_from_environment, url_of
     from tokentrail import devservices
+    from tokentrail.http_server import listen, tls_from_environment, url_of
 
     stop = prepare()
     settings = load_settings()
@@ -110,8 +110,8 @@ def resource_server(
 
     Example: tokentrail resource-server --audience records
     """
-    from producers.http_server import listen, tls_from_environment, url_of
     from producers.resource_server.server import ResourceServer, ResourceServerConfig
+    from tokentrail.http_server import listen, tls_from_environment, url_of
 
     stop = prepare()
     settings = load_settings()

@@ -14,7 +14,6 @@ import pytest
 from confluent_kafka import TopicPartition
 from pydantic import SecretStr
 
-from producers.http_server import listen, url_of
 from producers.issuer import admin
 from producers.issuer.passwords import Passwords
 from producers.issuer.settings import IssuerSettings
@@ -24,6 +23,7 @@ from tokentrail.cli.issuer import run_issuer
 from tokentrail.codec import Codec, Decoded
 from tokentrail.config import Settings
 from tokentrail.db import connect
+from tokentrail.http_server import listen, url_of
 from tokentrail.kafka import admin as admin_client
 from tokentrail.kafka import ensure_topics
 from tokentrail.tokens import keys, make_keys

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from producers.http_server import listen, url_of
 from producers.resource_server.server import ResourceServer, ResourceServerConfig
 from tests.integration.issuer.conftest import AUDIENCE, Issuer, Tail, audience_pem
+from tokentrail.http_server import listen, url_of
 from tokentrail.tokens import keys, make_keys
 from tokentrail.tokens.mint import Minter
 

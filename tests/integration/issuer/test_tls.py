@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from producers.http_server import Tls, listen, tls_from_environment, url_of
 from producers.issuer.settings import IssuerSettings
 from tokentrail.cli.issuer import run_issuer
 from tokentrail.config import Settings
 from tokentrail.errors import ConfigError
+from tokentrail.http_server import Tls, listen, tls_from_environment, url_of
 
 
 @pytest.fixture

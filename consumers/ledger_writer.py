@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import psycopg
 import structlog
@@ -15,10 +14,12 @@ from consumers.completeness import Completeness
 from tokentrail.codec import Codec
 from tokentrail.config import Settings
 from tokentrail.db import connect
-from tokentrail.events import ALERTS, EVENTS, ISSUER_STATEMENT, QUARANTINE, REVOCATIONS, Event
+from tokentrail.events import ALERTS, EVENTS, QUARANTINE, REVOCATIONS
 from tokentrail.ledger import drafts, statements
-from tokentrail.ledger.append import Appender, Sealed
-from tokentrail.ledger.dedupe import judge
+from tokentrail.ledger.append import Appender
+from tokentrail.ledger.batch import Batch, Maker, PureMaker, poison
+from tokentrail.ledger.copy_row import Entries, Rows
+from tokentrail.ledger.dedupe import Judged, judge
 from tokentrail.ledger.head import open_log
 from tokentrail.ledger.leaf import Draft
 from tokentrail.ledger.seal import KeyRing, master_keys
@@ -39,17 +40,6 @@ DUPLICATES = Counter("tokentrail_duplicate_records", "Records dropped because th
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Batch:
-    """Drafts with their sealed rows, in order, and the records to be set aside with the reasons."""
-
-    drafts: list[Draft]
-    sealed: list[Sealed]
-    refused: list[tuple[Record, str]] = field(default_factory=list)
-    statements: list[tuple[int, Event]] = field(default_factory=list)
-    epoch: int = -1
-
-
 class LedgerSink(Sink):
     """Seals outside the lock, appends under it. Owns its memory: key cache and tree edge."""
 
@@ -59,103 +49,96 @@ class LedgerSink(Sink):
         self._codec = codec
         self._masters = master_keys(settings)
         self._appender = Appender(log_id)
+        self._maker: Maker = PureMaker(codec)
         self._side: psycopg.Connection | None = None
         self._ring: KeyRing | None = None
-        self._sealer: Sealer | None = None
+        self._sealer_: Sealer | None = None
         self._epoch = -1
         self._schemas: set[int] = set()
         self.relay: Relay | None = None
 
     # --- life cycle -------------------------------------------------------------------------------
 
-    def claimed(self, conn: Connection, claim: Claim) -> int:  # noqa: ARG002
-        """Make sure of the connection that data keys come from."""
-        if self._side is None:
-            self._side = connect(self._settings, "writer", autocommit=True)
-            self._ring = KeyRing(self._side, self._log_id, self._masters)
-            self._sealer = Sealer(self._ring, writing_key(self._side, self._log_id, self._masters))
-        return claim.next_offset
-
     def lost(self, partitions: Sequence[tuple[str, int]]) -> None:  # noqa: ARG002
         """Everything in memory may be stale."""
         self._appender.reset()
         self._schemas.clear()
-        self._epoch = -1
         if self._side is not None:
             self._side.close()
-            self._side = self._ring = self._sealer = None
+            self._side = self._ring = self._sealer_ = None
+
+    def _sealer(self) -> Sealer:
+        """With a connection of its own, from which data keys come; opened when first needed after a loss."""
+        if self._sealer_ is None:
+            self._side = connect(self._settings, "writer", autocommit=True)
+            row = self._side.execute("select key_epoch from ledger.log where log_id = %s", (self._log_id,)).fetchone()
+            # Read before any key is: what is forgotten from here on raises it, and is noticed at the head.
+            self._epoch = row[0] if row else -1
+            self._ring = KeyRing(self._side, self._log_id, self._masters)
+            self._sealer_ = Sealer(self._ring, writing_key(self._side, self._log_id, self._masters))
+        return self._sealer_
 
     # --- a batch ----------------------------------------------------------------------------------
 
     def prepare(self, messages: list[Record]) -> Batch:
         """Decode, commit to and seal each record; no lock is held."""
-        found: list[Draft] = []
-        refused: list[tuple[Record, str]] = []
-        said: list[tuple[int, Event]] = []
-        for message in messages:
-            draft, reason = drafts.read(self._codec, message)
-            if draft.type == ISSUER_STATEMENT:
-                said.append((len(found), self._codec.decode(message.topic(), draft.body).event))
-            found.append(draft)
-            if reason is not None:
-                refused.append((message, reason))
-        batch = self._sealed(found, refused)
-        batch.statements = said
-        return batch
+        return self._sealed(self._maker.read(messages))
 
     def prepare_poison(self, message: Record) -> Batch:
-        """A record that ended the process again and again is never decoded: its bytes are the entry."""
-        return self._sealed([drafts.unreadable(message)], [(message, "ended the process repeatedly")])
+        """Never decoded: its bytes are the entry."""
+        return self._sealed(poison(message))
 
-    def _sealed(self, found: list[Draft], refused: list[tuple[Record, str]]) -> Batch:
-        assert self._sealer is not None  # noqa: S101 - set when a partition was claimed
-        return Batch(found, self._sealer.seal(found), refused, epoch=self._epoch)
+    def _sealed(self, batch: Batch) -> Batch:
+        sealer = self._sealer()
+        batch.epoch = self._epoch
+        batch.entries = self._maker.seal(batch, sealer)
+        return batch
 
     def write(self, conn: Connection, prepared: Batch) -> None:
         """Lock the head, drop duplicates, mark conflicts, append, and queue what is for quarantine."""
+        sealer = self._sealer()
         assert self._ring is not None  # noqa: S101
-        assert self._sealer is not None  # noqa: S101
         head = self._appender.lock_head(conn)
         if prepared.epoch != head.key_epoch:
             # A subject was forgotten since: what was sealed may be under a key that is gone.
             self._ring.forget_all()
             self._epoch = prepared.epoch = head.key_epoch
-            prepared.sealed = self._sealer.seal(prepared.drafts)
-        judged = judge(conn, self._ring, self._log_id, prepared.drafts)
-        entries = prepared.sealed
+            prepared.entries = self._maker.seal(prepared, sealer)
+        assert prepared.entries is not None  # noqa: S101
+        judged = judge(conn, self._ring, prepared)
+        entries = prepared.entries
         if judged.duplicates or judged.conflicts:
-            entries = self._apart(conn, prepared, judged.duplicates, judged.conflicts)
-        entries = self._new_schemas(conn, prepared.drafts, head.size) + entries
-        self._appender.append(conn, head, entries)
+            entries = self._apart(conn, prepared, judged)
+        self._appender.append(conn, head, self._new_schemas(conn, prepared.schema_ids, head.size), entries)
         for i, event in prepared.statements:
             if i not in judged.duplicates and i not in judged.conflicts:
-                statements.store(conn, self._log_id, prepared.drafts[i], event)
+                statements.store(conn, self._log_id, self._maker.draft(prepared, i), event)
         for message, reason in prepared.refused:
             put_raw(conn, "ledger", QUARANTINE, message.key(), message.value() or b"", _why(message, reason))
 
-    def _apart(self, conn: Connection, batch: Batch, duplicates: set[int], conflicts: set[int]) -> list[Sealed]:
-        assert self._sealer is not None  # noqa: S101
-        for i in sorted(duplicates):
-            draft = batch.drafts[i]
-            self.skip(conn, str(draft.topic), draft.partition, draft.offset, draft.offset, "duplicate")
+    def _apart(self, conn: Connection, batch: Batch, judged: Judged) -> Entries:
+        assert batch.entries is not None  # noqa: S101
+        entries = batch.entries.entries()
+        for i in sorted(judged.duplicates):
+            message = batch.messages[i]
+            self.skip(conn, message.topic(), message.partition(), message.offset(), message.offset(), "duplicate")
             DUPLICATES.inc()
-        for i in sorted(conflicts):
-            batch.sealed[i] = self._sealer.seal([drafts.conflict(batch.drafts[i])])[0]
+        for i in sorted(judged.conflicts):
+            draft = drafts.conflict(self._maker.draft(batch, i))
+            entries[i] = self._sealer().seal([draft]).sealed[0]
             ENTRIES.labels("conflict").inc()
             log.error(
                 "event id seen again with other bytes",
-                topic=batch.drafts[i].topic,
-                partition=batch.drafts[i].partition,
-                offset=batch.drafts[i].offset,
+                topic=draft.topic,
+                partition=draft.partition,
+                offset=draft.offset,
             )
-        return [entry for i, entry in enumerate(batch.sealed) if i not in duplicates]
+        return Rows([entry for i, entry in enumerate(entries) if i not in judged.duplicates])
 
-    def _new_schemas(self, conn: Connection, found: list[Draft], size: int) -> list[Sealed]:
+    def _new_schemas(self, conn: Connection, used: set[int], size: int) -> Entries:
         """Writer schemas not yet in the log come before the first entry that needs them."""
-        assert self._sealer is not None  # noqa: S101
-        new = {draft.schema_id for draft in found} - self._schemas - {-1}
         made: list[Draft] = []
-        for schema_id in sorted(new):
+        for schema_id in sorted(used - self._schemas):
             row = conn.execute(
                 "insert into ledger.writer_schema (log_id, schema_id, index) values (%s, %s, %s) "
                 "on conflict do nothing returning 1",
@@ -164,13 +147,13 @@ class LedgerSink(Sink):
             if row is not None:
                 text = self._codec.registry.writer(schema_id)[2]
                 made.append(drafts.own(drafts.WRITER_SCHEMA, schema_id=schema_id, schema=text))
-        self._schemas |= new
-        return self._sealer.seal(made) if made else []
+        self._schemas |= used
+        return self._sealer().seal(made)
 
     def committed(self, prepared: Batch) -> None:
         """Remember the new edge; count; let the relay bring refused records to quarantine."""
         self._appender.confirm()
-        ENTRIES.labels("event").inc(len(prepared.sealed))
+        ENTRIES.labels("event").inc(len(prepared.entries or ()))
         for _, reason in prepared.refused:
             QUARANTINED.labels(reason.partition(":")[0]).inc()
         if prepared.refused and self.relay is not None:
@@ -190,11 +173,10 @@ class LedgerSink(Sink):
 
     def halted(self, conn: Connection, claim: Claim, reason: str) -> None:
         """A partition that cannot go on is itself an entry."""
-        assert self._sealer is not None  # noqa: S101
         said = drafts.own(
             drafts.HALTED, topic=claim.topic, partition=claim.partition, reason=reason, next_offset=claim.next_offset
         )
-        sealed = self._sealer.seal([said])
+        sealed = self._sealer().seal([said])
         self._appender.append(conn, self._appender.lock_head(conn), sealed)
         ENTRIES.labels("halted").inc()
 
@@ -209,8 +191,11 @@ def _why(message: Record, reason: str) -> list[tuple[str, bytes]]:
     ]
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Run a ledger writer until `stop` is set. Any number may run: Kafka shares the partitions out."""
+def run(settings: Settings, stop: threading.Event, *, topics: Sequence[str] = TOPICS, group: str = GROUP) -> None:
+    """Run a ledger writer until `stop` is set. Any number may run: Kafka shares the partitions out.
+
+    Other topics and another group are for measuring beside a pipeline that runs.
+    """
     codec = Codec(settings.require("schema_registry_url"))
     with connect(settings, "writer", autocommit=True) as conn:
         check_server(conn)
@@ -222,7 +207,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     completeness = threading.Thread(target=Completeness(settings, log_id).run, args=(stop,), name="completeness")
     completeness.start()
     try:
-        FencedConsumer(settings, group=GROUP, topics=TOPICS, schema="ledger", sink=sink, stop=stop, linger=0.02).run()
+        FencedConsumer(
+            settings, group=group, topics=list(topics), schema="ledger", sink=sink, stop=stop, linger=0.02
+        ).run()
     finally:
         stop.set()
         completeness.join(10)

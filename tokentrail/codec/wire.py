@@ -34,6 +34,7 @@ class Codec:
     def __init__(self, registry: Registry | str) -> None:
         self.registry = Registry(registry) if isinstance(registry, str) else registry
         self._frames: dict[tuple[str, str], bytes] = {}
+        self._readings: dict[tuple[str, int], _Reading] = {}
 
     def encode(self, topic: str, type_: str, event: Event) -> bytes:
         """The Kafka value of an event: magic byte 0, schema id in four bytes, then the Avro body."""
@@ -59,6 +60,14 @@ class Codec:
         if value[0] != MAGIC:
             raise Undecodable("magic byte is not 0")
         schema_id = int.from_bytes(value[1:FRAME_BYTES], "big")
+        reading = self._readings.get((topic, schema_id)) or self._reading(topic, schema_id)
+        event = _decode_exactly(value, reading)
+        if reading.is_event:
+            check(event)
+        return Decoded(reading.record, schema_id, event)
+
+    def _reading(self, topic: str, schema_id: int) -> _Reading:
+        """How to read values of a schema in a topic; found once, since comparing schemas costs more than reading."""
         try:
             name, writer, _ = self.registry.writer(schema_id)
         except UnknownSchema as error:
@@ -66,13 +75,23 @@ class Codec:
         record = name.removeprefix(NAMESPACE + ".")
         if record == name or record not in TOPIC_TYPES.get(topic, ()):
             raise Undecodable(f"schema {schema_id} is foreign to {topic}")
-        event = _decode_exactly(value, writer, record)
-        if "event_id" in event:
-            check(event)
-        return Decoded(record, schema_id, event)
+        ours = parsed(record)
+        is_event = any(field["name"] == "event_id" for field in ours["fields"])
+        found = self._readings[topic, schema_id] = _Reading(record, writer, None if writer == ours else ours, is_event)
+        return found
 
 
-def _decode_exactly(value: bytes, writer: Any, record: str) -> Event:
+class _Reading(NamedTuple):
+    """`ours` is the schema to resolve to, None where the writer's is the same."""
+
+    record: str
+    writer: Any
+    ours: Any
+    is_event: bool
+
+
+def _decode_exactly(value: bytes, reading: _Reading) -> Event:
+    _, writer, ours, _ = reading
     body = BytesIO(value)
     body.seek(FRAME_BYTES)
     again = BytesIO()
@@ -84,8 +103,7 @@ def _decode_exactly(value: bytes, writer: Any, record: str) -> Event:
         raise Undecodable(f"not readable by its schema: {type(error).__name__}") from None
     if again.getvalue() != value:
         raise Undecodable("bytes hidden or written in another way than Avro's")
-    ours = parsed(record)
-    if writer != ours:
+    if ours is not None:
         body.seek(FRAME_BYTES)
         try:
             event = cast("Event", schemaless_reader(body, writer, ours))

@@ -16,6 +16,7 @@ from tokentrail.ledger.copy_row import COPY_SQL, HEADER, PG_EPOCH_MICROS, TRAILE
 from tokentrail.ledger.edge import load_edge
 from tokentrail.ledger.tree import Edge, Tile
 
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The log's head as locked: `now` in microseconds since 1970 by the database's clock, never going back.

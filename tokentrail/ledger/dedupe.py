@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from psycopg import Connection
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from psycopg.rows import TupleRow
 
-from tokentrail.ledger.leaf import COMMITMENT, Draft
+from tokentrail.ledger.batch import Batch
+from tokentrail.ledger.leaf import COMMITMENT
 from tokentrail.ledger.seal import KeyRing, SealedBody
+
+UUID_OID = 2950
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,40 +26,57 @@ class Judged:
     conflicts: set[int]
 
 
-def judge(conn: Connection[TupleRow], ring: KeyRing, log_id: int, drafts: list[Draft]) -> Judged:
+def judge(conn: Connection[TupleRow], ring: KeyRing, batch: Batch) -> Judged:
     """Compare by event id, within the batch and with the log. The head must be locked.
 
     A body that can no longer be opened (its subject was forgotten) cannot be shown to be the same,
     so the second record is kept as a conflict rather than dropped.
     """
+    ids = batch.event_ids
+    first = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
+    first.pop(None, None)
     duplicates: set[int] = set()
     conflicts: set[int] = set()
-    first: dict[bytes, int] = {}
-    for i, draft in enumerate(drafts):
-        if draft.event_id is None:
-            continue
-        earlier = first.setdefault(draft.event_id, i)
-        if earlier != i:
-            (duplicates if drafts[earlier].body == draft.body else conflicts).add(i)
-    for event_id, body in _stored(conn, ring, log_id, list(first)).items():
-        for i, draft in enumerate(drafts):
-            if draft.event_id == event_id:
+    if len(first) < len(ids):
+        for i, event_id in enumerate(ids):
+            if event_id is not None and first[event_id] != i:
+                (duplicates if batch.body(first[event_id]) == batch.body(i) else conflicts).add(i)
+    known = [event_id for event_id in first if event_id is not None]
+    for stored_id, body in _stored(conn, ring, known).items():
+        for i, event_id in enumerate(ids):
+            if event_id == stored_id:
                 duplicates.discard(i)
-                (duplicates if draft.body == body else conflicts).add(i)
+                (duplicates if batch.body(i) == body else conflicts).add(i)
     return Judged(duplicates, conflicts)
 
 
-def _stored(
-    conn: Connection[TupleRow], ring: KeyRing, log_id: int, event_ids: list[bytes]
-) -> dict[bytes, bytes | None]:
+class _Uuids(bytes):
+    """UUIDs of 16 bytes, one after the other, as a parameter of type uuid[]."""
+
+
+class _UuidsDumper(Dumper):
+    """Binary form of a one-dimensional array without nulls: no text to make here and to parse there."""
+
+    format = Format.BINARY
+    oid = 2951
+
+    def dump(self, obj: bytes) -> bytes:
+        count = len(obj) // 16
+        items = b"".join([b"\0\0\0\x10" + obj[at : at + 16] for at in range(0, len(obj), 16)])
+        return struct.pack(">iiIii", 1, 0, UUID_OID, count, 1) + items
+
+
+def _stored(conn: Connection[TupleRow], ring: KeyRing, event_ids: list[bytes]) -> dict[bytes, bytes | None]:
     """Bodies in the log under these event ids; None for one that cannot be opened. Conflicts do not count."""
     if not event_ids:
         return {}
-    rows = conn.execute(
-        """select event_id, key_id, leaf, body from ledger.entry
-        where event_id = any(%s::uuid[]) and log_id = %s and type <> 'EventConflict'""",
-        ([event_id.hex() for event_id in event_ids], log_id),
-    ).fetchall()
+    with conn.cursor() as cursor:
+        cursor.adapters.register_dumper(_Uuids, _UuidsDumper)
+        rows = cursor.execute(
+            """select event_id, key_id, leaf, body from ledger.entry
+            where event_id = any(%b) and log_id = %s and type <> 'EventConflict'""",
+            (_Uuids(b"".join(event_ids)), ring.log_id),
+        ).fetchall()
     if not rows:
         return {}
     keys = ring.opening_keys(row[1] for row in rows)

@@ -7,7 +7,6 @@ from typing import Any
 
 from tokentrail.codec import Codec, Undecodable
 from tokentrail.events import now_micros, uuid7
-from tokentrail.ledger.append import uuid_bytes
 from tokentrail.ledger.leaf import Draft
 from tokentrail.stream import Record
 
@@ -103,3 +102,8 @@ def conflict(draft: Draft) -> Draft:
     """The same event id came again with other bytes: an entry of its own, never "a duplicate"."""
     draft.type = CONFLICT
     return draft
+
+
+def uuid_bytes(text: str) -> bytes:
+    """The 16 bytes of a UUID in text form."""
+    return bytes.fromhex(text.replace("-", ""))

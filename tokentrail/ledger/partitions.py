@@ -43,7 +43,7 @@ def positions(conn: Connection[Any]) -> list[Position]:
     return [Position(*row) for row in rows]
 
 
-def accept_gap(  # noqa: PLR0913 - each says one thing that goes on record
+def accept_gap(
     conn: Connection[Any], settings: Settings, topic: str, partition: int, to_offset: int, reason: str, person: str
 ) -> int:
     """Let a halted partition go on at `to_offset`; returns the index of the entry that says so.

@@ -11,8 +11,9 @@ import binascii
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -79,11 +80,18 @@ def master_keys(settings: Settings) -> list[MasterKey]:
     return keys
 
 
+class Cipher(Protocol):
+    """AES-256-GCM under one key: cryptography's AESGCM, or the native part's."""
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes:
+        """Ciphertext, then the tag of 16 bytes."""
+
+
 class SealedBody:
     """How a body lies in the database: nonce 12 bytes, then AES-256-GCM over salt || body, tag last."""
 
     @staticmethod
-    def seal(key: AESGCM, nonce: bytes, salted: bytes, commitment: bytes) -> bytes:
+    def seal(key: Cipher, nonce: bytes, salted: bytes, commitment: bytes) -> bytes:
         """`salted` is salt || body; the commitment is bound as associated data."""
         return nonce + key.encrypt(nonce, salted, commitment)
 
@@ -97,22 +105,25 @@ class SealedBody:
 class KeyRing:
     """Data keys by subject, made on first use. Bounded; owned by one thread."""
 
-    def __init__(self, conn: Connection, log_id: int, masters: list[MasterKey]) -> None:
+    def __init__(
+        self, conn: Connection, log_id: int, masters: list[MasterKey], cipher: Callable[[bytes], Cipher] = AESGCM
+    ) -> None:
         self._conn = conn
-        self._log_id = log_id
+        self.log_id = self._log_id = log_id
+        self._cipher = cipher
         self._masters = masters
-        self._by_subject: OrderedDict[str, tuple[int, AESGCM]] = OrderedDict()
+        self._by_subject: OrderedDict[str, tuple[int, Cipher]] = OrderedDict()
 
     def forget_all(self) -> None:
         """Drop what is cached: a subject may have been forgotten since."""
         self._by_subject.clear()
 
-    def sealing_keys(self, subjects: Iterable[str]) -> dict[str, tuple[int, AESGCM]]:
+    def sealing_keys(self, subjects: Iterable[str]) -> dict[str, tuple[int, Cipher]]:
         """For each subject the id of its data key and the key; new ones are stored at once.
 
         Runs on a connection of its own, so that a batch can be sealed before the log's head is locked.
         """
-        found: dict[str, tuple[int, AESGCM]] = {}
+        found: dict[str, tuple[int, Cipher]] = {}
         missing: list[str] = []
         for subject in set(subjects):
             known = self._by_subject.get(subject)
@@ -124,7 +135,7 @@ class KeyRing:
             found |= self._load_or_make(missing)
         return found
 
-    def _load_or_make(self, subjects: list[str]) -> dict[str, tuple[int, AESGCM]]:
+    def _load_or_make(self, subjects: list[str]) -> dict[str, tuple[int, Cipher]]:
         """Keys that we can unwrap, the newest of each subject; new ones where there is none.
 
         Two writers may both make one: each key stays good for what was sealed under it.
@@ -145,17 +156,17 @@ class KeyRing:
             self._by_subject.popitem(last=False)
         return found
 
-    def _load(self, subjects: list[str]) -> dict[str, tuple[int, AESGCM]]:
+    def _load(self, subjects: list[str]) -> dict[str, tuple[int, Cipher]]:
         rows = self._conn.execute(
             """select subject, key_id, wrapping_key, wrapped from ledger.data_key
             where log_id = %s and subject = any(%s) order by key_id""",
             (self._log_id, subjects),
         ).fetchall()
-        found: dict[str, tuple[int, AESGCM]] = {}
+        found: dict[str, tuple[int, Cipher]] = {}
         for subject, key_id, wrapping_key, wrapped in rows:
             key = unwrap(self._masters, wrapping_key, wrapped)
             if key is not None:
-                found[subject] = (key_id, AESGCM(key))
+                found[subject] = (key_id, self._cipher(key))
         return found
 
     def opening_keys(self, key_ids: Iterable[int]) -> dict[int, AESGCM]:

@@ -167,7 +167,9 @@ def test_identifiers_with_control_characters_or_without_end(codec: Codec, text: 
     assert "subject" in refused(codec, codec.encode(EVENTS, LOGIN_ATTEMPTED, login(subject=text)))
 
 
-@pytest.mark.parametrize("text", ["", "1", "0190A0B0-0000-7000-8000-000000000000", "0190a0b0-0000-7000-8000-00000000000"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "0190A0B0-0000-7000-8000-000000000000", "0190a0b0-0000-7000-8000-00000000000"]
+)
 def test_event_ids_that_are_not_canonical(codec: Codec, text: str) -> None:
     assert "event_id" in refused(codec, codec.encode(EVENTS, LOGIN_ATTEMPTED, login(event_id=text)))
 

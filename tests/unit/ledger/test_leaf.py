@@ -49,7 +49,9 @@ def test_nulls_and_empty_texts_differ() -> None:
 
 
 def test_a_field_cannot_lend_bytes_to_the_next() -> None:
-    assert leaf_bytes(draft(subject="ab", client_id="c"), BOUND) != leaf_bytes(draft(subject="a", client_id="bc"), BOUND)
+    assert leaf_bytes(draft(subject="ab", client_id="c"), BOUND) != leaf_bytes(
+        draft(subject="a", client_id="bc"), BOUND
+    )
 
 
 def test_malformed_leaves_are_refused() -> None:

@@ -10,7 +10,7 @@ from tokentrail.verifier.evidence import EvidenceReport
 
 def say(report: EvidenceReport) -> None:
     """Write the verdict to stdout. What the pack says is shown escaped: it comes from outside."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if report.tree_size:
         console.print(
             f"{_shown(report.origin)}: {report.entries} entries, {report.opened} opened, of index {report.first_index} "

@@ -29,6 +29,7 @@ def build(web: Web) -> FastAPI:
     """The application over an opened `web`."""
     app = FastAPI(title="Tokentrail", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(packages=[("tokentrail.web", "static")]), name="static")
+    app.get("/favicon.ico")(lambda: RedirectResponse("/static/icon.svg", 308))
     for router in (
         artefacts.routes(web),
         ledger_pages.proof_routes(web),

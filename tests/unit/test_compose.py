@@ -18,7 +18,7 @@ from tokentrail.cli import app
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
-OURS = ["migrate", "issuer", "ledger-writer", "scorer", "checkpointer"]
+OURS = ["migrate", "issuer", "ledger-writer", "scorer", "checkpointer", "web"]
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,8 @@ def compete(
                     reading = read_back(settings)
             runs[name].append(result)
             cost = result.as_dict()
-            say(f"{entry.title:46} {result.rate:9,.0f}/s  client {cost['client_us']} + postgres {cost['postgres_us']} us")
+            each = f"client {cost['client_us']} + postgres {cost['postgres_us']} us"
+            say(f"{entry.title:46} {result.rate:9,.0f}/s  {each}")
     return runs, reading
 
 
@@ -131,9 +132,9 @@ def _native() -> bool:
 
 def _median(results: list[Result]) -> dict[str, Any]:
     rows = [result.as_dict() for result in results]
+    known = {key: [row[key] for row in rows if row[key] is not None] for key in rows[0]}
     return {
-        key: None if any(row[key] is None for row in rows) else round(statistics.median(row[key] or 0 for row in rows), 2)
-        for key in rows[0]
+        key: round(statistics.median(values), 2) if len(values) == len(rows) else None for key, values in known.items()
     }
 
 

@@ -34,7 +34,7 @@ class Reading:
 
 
 def read_back(settings: Settings) -> Reading:
-    """Verify the log twice (without and with the data keys) and prove entries. Raises RuntimeError if it is not clean."""
+    """Verify the log twice (without and with the data keys) and prove entries. Raises RuntimeError if not clean."""
     size, public = _verified(settings, Options())
     _, bodies = _verified(settings, Options(data_keys=[base64.b64decode(settings.require("data_key"))]))
     times = proof_times(settings, size)

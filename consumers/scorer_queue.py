@@ -114,9 +114,7 @@ def release(settings: Settings, alert_id: str, reviewer: str) -> dict[str, Any]:
     return {"alert_id": alert_id, "asked_by": names, "sent": sent}
 
 
-def _send(
-    conn: Connection, settings: Settings, alert_id: str, row: tuple[Any, ...], names: list[str]
-) -> None:
+def _send(conn: Connection, settings: Settings, alert_id: str, row: tuple[Any, ...], names: list[str]) -> None:
     target, value, audience, _, subject, client_id = row
     audience = audience or settings.require("issuer")
     order = Order(target, value, f"released by {' and '.join(names)}", alert_id)

@@ -89,6 +89,7 @@ def test_each_process_is_given_the_keys_it_needs_and_no_other(services: dict[str
     }
     assert held == {
         "migrate": set(),
+        "web": {"DATA_KEY"},
         "issuer": {"SIGNING_KEY", "ENCRYPTION_KEY", "ISSUER_SECRET", "COMMAND_PUBLIC_KEY"},
         "ledger-writer": {"DATA_KEY"},
         "scorer": {"DATA_KEY", "COMMAND_KEY"},

@@ -17,6 +17,7 @@ def backtest(
     source: Path = typer.Argument(..., metavar="IN.jsonl", help="Events, one JSON object a line, in time order."),
     out: Path = typer.Option(..., "--out", help="Verdicts, one line for each line in, same order."),
     policy: Path = typer.Option(None, "--policy", help="Policy file (JSON): trust list, lifetime, thresholds."),
+    alerts_per_day: float = typer.Option(None, help="Also say which alert_at gives at most so many alerts a day."),
     json_: bool = typer.Option(False, "--json", help="Print the counts as JSON."),
 ) -> None:
     """Score a file of events as the live scorer would; nothing is sent and no label is used.
@@ -29,7 +30,7 @@ def backtest(
     from tokentrail.detect.backtest import backtest as run
     from tokentrail.detect.policy import load
 
-    counts = run(source, out, load(policy), bundled())
+    counts = run(source, out, load(policy), bundled(), alerts_per_day=alerts_per_day)
     if json_:
         typer.echo(json.dumps(asdict(counts)))
         return
@@ -37,3 +38,5 @@ def backtest(
         f"{counts.lines:,} events in {counts.seconds:.1f} s: {counts.alerts:,} alerts, "
         f"{counts.revocations:,} automatic revocations, {counts.unreadable:,} lines not readable"
     )
+    if counts.alert_at is not None:
+        typer.echo(f'for at most {alerts_per_day:g} a day put {{"alert_at": {counts.alert_at}}} into the policy file')

@@ -21,6 +21,7 @@ from tokentrail.errors import NotFound
 
 MAX_LINE = 1_048_576
 PROGRESS = 20_000
+DAY = 86_400.0
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Counts:
     lines: int = 0
     unreadable: int = 0
     alerts: int = 0
+    alert_at: float | None = None  # the threshold that gives the wished rate of alerts
     revocations: int = 0
     seconds: float = 0.0
 
@@ -44,6 +46,7 @@ class Run:
         self.limiter = Limiter()
         self.retrainer = Retrainer()
         self.counts = Counts()
+        self.peaks: dict[tuple[str, int], float] = {}  # the gravest of each subject's days
 
     def verdict(self, event: Observation) -> Verdict:
         """Score one observation; the forest learns from the rows as they pass."""
@@ -61,6 +64,8 @@ class Run:
             return {"event_id": None, "error": str(error)}
         verdict = self.verdict(event)
         decision = decide(event, verdict, self.policy, self.limiter, self.world.now)
+        day = (event.subject or "?", int(self.world.now // DAY))
+        self.peaks[day] = max(self.peaks.get(day, 0.0), verdict.score)
         self.counts.alerts += decision.alert
         self.counts.revocations += decision.revoke is not None
         target = decision.revoke
@@ -72,6 +77,13 @@ class Run:
             "severity": decision.severity,
             "revoke": {"target": target.target, "value": target.value} if target else None,
         }
+
+    def threshold(self, alerts_per_day: float) -> float:
+        """The score above which at most so many subject-days a day would have alerted on this file."""
+        days = max(1.0, (self.world.now - self.world.start) / DAY)
+        peaks = sorted(self.peaks.values(), reverse=True)
+        place = int(alerts_per_day * days)
+        return 0.0 if place >= len(peaks) else min(1.0, peaks[place] + 1e-6)
 
 
 def _observation(text: str) -> Observation:
@@ -89,7 +101,10 @@ def lines(stream: Iterable[bytes]) -> Iterator[str]:
         yield raw.decode("utf-8", errors="replace").strip()
 
 
-def backtest(source: Path, out: Path, policy: Policy, models: Models, progress: TextIO = sys.stderr) -> Counts:
+def backtest(
+    source: Path, out: Path, policy: Policy, models: Models, progress: TextIO = sys.stderr,
+    alerts_per_day: float | None = None,
+) -> Counts:  # fmt: skip
     """Score `source` into `out`, one line each, streaming. Raises NotFound where there is no such file."""
     run = Run(policy, models)
     started = time.monotonic()
@@ -105,5 +120,7 @@ def backtest(source: Path, out: Path, policy: Policy, models: Models, progress: 
                 pace = run.counts.lines / (time.monotonic() - started)
                 progress.write(f"{run.counts.lines:,} events, {pace:,.0f} a second\n")
                 progress.flush()
+    if alerts_per_day is not None:
+        run.counts.alert_at = round(run.threshold(alerts_per_day), 6)
     run.counts.seconds = time.monotonic() - started
     return run.counts

@@ -8,9 +8,7 @@ from tokentrail.detect.detections import Finding
 from tokentrail.detect.moment import Moment
 from tokentrail.detect.suspicion import combine, volume
 
-CERTAIN = frozenset(
-    ("refresh_token_reuse", "use_after_revoke", "unknown_issuer_or_key", "lifetime_over_policy")
-)
+CERTAIN = frozenset(("refresh_token_reuse", "use_after_revoke", "unknown_issuer_or_key", "lifetime_over_policy"))
 FLOOR = 0.97
 TRUST = 0.8  # of the combiner against the rules: chosen on worlds of a generator it was not trained on
 SURE = 0.85  # a rule this sure alerts, whatever the models think (a cold start, a world they never saw)

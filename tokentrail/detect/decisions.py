@@ -108,7 +108,8 @@ def decide(event: Observation, verdict: Verdict, policy: Policy, limiter: Limite
     if severity == "none":
         return Decision(severity)
     quiet = event.client_id is not None and event.client_id in policy.quiet_clients
-    decision = Decision(severity, alert=verdict.score >= policy.alert_at and not quiet)
+    limit = policy.client_alert_at.get(event.client_id or "", policy.alert_at)
+    decision = Decision(severity, alert=verdict.score >= limit and not quiet)
     chosen = _automatic(verdict, policy)
     if chosen is None or not decision.alert:
         return decision
@@ -141,6 +142,8 @@ def may_revoke(finding: Finding, policy: Policy) -> bool:
 def _held(event: Observation, policy: Policy, name: str, now: float) -> str | None:
     if policy.shadow:
         return "shadow mode"
+    if any(start <= now < end for start, end in policy.maintenance):
+        return "a maintenance window"
     if name in policy.protected:
         return "a protected account is never revoked automatically"
     if event.occurred is not None and now - event.occurred > policy.alert_max_age_seconds:

@@ -11,9 +11,7 @@ from tokentrail.detect.observation import Observation
 from tokentrail.detect.policy import Policy
 
 NAMESPACE = UUID("6f5d6c1e-2f7b-5d0c-9a41-0c8f6f1d7e55")
-VOLUME = frozenset(
-    ("password_spray", "credential_stuffing", "password_spray_distributed", "device_many_subjects")
-)
+VOLUME = frozenset(("password_spray", "credential_stuffing", "password_spray_distributed", "device_many_subjects"))
 
 
 @dataclass(slots=True, frozen=True)

@@ -111,5 +111,3 @@ def _labels(path: Path) -> dict[str, str]:
 
 def _version() -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-
-

@@ -46,6 +46,8 @@ class Policy:
     protected: frozenset[str] = frozenset()
     quiet_clients: frozenset[str] = frozenset()
     bad_addresses: frozenset[str] = frozenset()
+    client_alert_at: dict[str, float] = field(default_factory=dict)  # another alert threshold for a client
+    maintenance: tuple[tuple[float, float], ...] = ()  # from, to in unix seconds: alerts, no automatic revocation
     alert_max_age_seconds: float = 300.0
     max_subjects_per_minute: int = 20
     max_share_of_active: float = 0.01
@@ -68,7 +70,7 @@ class Policy:
 SETS = ("automatic", "protected", "quiet_clients", "bad_addresses")
 
 
-def parse(document: Any) -> Policy:
+def parse(document: Any) -> Policy:  # noqa: PLR0912 - one branch for each kind of field
     """A policy from a decoded JSON document. Raises ConfigError naming the field that is wrong."""
     if not isinstance(document, dict):
         raise ConfigError("the policy must be a JSON object")
@@ -85,6 +87,10 @@ def parse(document: Any) -> Policy:
             if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
                 raise ConfigError(f"policy field {key} must be a list of texts")
             values[key] = frozenset(value)
+        elif key == "client_alert_at":
+            values[key] = _thresholds(value)
+        elif key == "maintenance":
+            values[key] = _windows(value)
         elif key in ("shadow",):
             if not isinstance(value, bool):
                 raise ConfigError(f"policy field {key} must be true or false")
@@ -108,6 +114,24 @@ def _issuers(value: Any) -> dict[str, frozenset[str]]:
             raise ConfigError(f"policy field issuers: the kids of {issuer} must be a list")
         found[issuer] = frozenset(str(k) for k in kids)
     return found
+
+
+def _thresholds(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or not all(_is_number(v) for v in value.values()):
+        raise ConfigError('policy field client_alert_at must be an object {"CLIENT": 0.6}')
+    return {str(k): float(v) for k, v in value.items()}
+
+
+def _windows(value: Any) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list) or not all(isinstance(w, list) and len(w) == 2 for w in value):
+        raise ConfigError("policy field maintenance must be a list of [from, to] in unix seconds")
+    if not all(_is_number(x) for window in value for x in window):
+        raise ConfigError("policy field maintenance must be a list of [from, to] in unix seconds")
+    return tuple((float(a), float(b)) for a, b in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _settings(value: Any) -> Settings:

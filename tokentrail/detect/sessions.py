@@ -234,4 +234,3 @@ def sweep(m: Moment) -> None:
     world.tokens = {k: t for k, t in world.tokens.items() if max(t.expires, t.last) + KEEP_TOKEN > now}
     world.families = {k: f for k, f in world.families.items() if now - f.last < 30 * DAY}
     world.revoked = {k: at for k, at in world.revoked.items() if now - at < REVOKED_KEEP}
-

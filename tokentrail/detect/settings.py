@@ -45,6 +45,7 @@ class Settings:
     client_pace: float = 1.6
     sessions_level: float = 3.0
     spread: float = 1.6
+    skew_seconds: float = 900.0  # later than any outage that heals by itself usually takes
     unusual_hour: float = 0.9
     unfamiliar: float = 4.0  # log P(f)/P(f|u), sum of network and agent
 

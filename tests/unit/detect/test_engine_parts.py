@@ -106,6 +106,14 @@ def test_policy_decides_apart_from_scores() -> None:
         assert held.alert
         assert held.revoke is None
         assert held.held is None if why is None else why in str(held.held)
+    for policy, why in (
+        (replace(POLICY, maintenance=((now - 1, now + 1),)), "maintenance"),
+        (replace(POLICY, client_alert_at={"web": 1.1}), None),
+    ):
+        event.client_id = "web"
+        held = decide(event, verdict, policy, Limiter(), now)
+        assert held.revoke is None
+        assert held.alert is (why is not None)
     late = decide(event, verdict, POLICY, Limiter(), now + 3_600)
     assert "maximum age" in str(late.held)
 
@@ -211,6 +219,8 @@ def test_backtest_answers_every_line(tmp_path: Path) -> None:
     assert [o["event_id"] for o in out] == ["e1", None, None, None, None, None, "e1", None]
     assert set(out[0]) == {"event_id", "score", "detections", "reasons", "severity", "revoke"}
     assert all(o["error"] for o in out if o["event_id"] is None)
+    again = backtest(tmp_path / "in.jsonl", tmp_path / "out.jsonl", Policy(), Models(), io.StringIO(), alerts_per_day=0)
+    assert again.alert_at == pytest.approx(max(o["score"] for o in out if o["event_id"]), abs=1e-5)
     with pytest.raises(NotFound):
         backtest(tmp_path / "none", tmp_path / "out.jsonl", Policy(), Models(), io.StringIO())
 
@@ -220,7 +230,8 @@ def test_policy_files_are_checked(tmp_path: Path) -> None:
     assert contract.issuers == {"i": frozenset(("k",))}
     assert contract.max_lifetime_seconds == 600
     for wrong in ([], {"issuers": []}, {"max_lifetime_seconds": "x"}, {"settings": {"nope": 1}}, {"protected": "a"},
-                  {"shadow": 1}, {"settings": {"brute_tries": True}}):  # fmt: skip
+                  {"shadow": 1}, {"settings": {"brute_tries": True}}, {"maintenance": [[1]]},
+                  {"client_alert_at": {"a": "b"}}):  # fmt: skip
         with pytest.raises(ConfigError):
             parse(wrong)
     with pytest.raises(ConfigError):

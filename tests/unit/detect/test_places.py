@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.detect.scenes import DAY, FAR, HOME, PHONE, POLICY, Scene, only
+from tokentrail.detect.observation import from_record
 
 
 @pytest.fixture
@@ -82,6 +83,17 @@ def test_what_others_say(scene: Scene) -> None:
     assert "leaked_credential" in scene.event("login_success", note="leaked_credential", **HOME).detections
     assert "reported_by_user" in scene.event("token_use", note="reported_by_user", **HOME).detections
     assert scene.event("login_failure", note="wrong_password", **HOME).detections == []
+
+
+def test_a_clock_that_differs_is_said(scene: Scene) -> None:
+    event = from_record({"event_id": "late", "type": "token_use", "ts": scene.now + 7_200, "subject": "ann", **HOME})
+    event.occurred = scene.now
+    assert "clock_skew" in scene.run.verdict(event).detections
+
+
+def test_a_newcomer_cannot_be_in_two_places(scene: Scene) -> None:
+    scene.event("login_success", "new", **HOME)
+    assert scene.event("login_success", "new", after=600, **FAR).score > 0.45
 
 
 def test_far_more_calls_than_ever() -> None:

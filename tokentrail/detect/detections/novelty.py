@@ -41,6 +41,14 @@ def _tool(m: Moment) -> Answer:
     return 0.4, f"a tool ({m.agent.browser}) where the subject is a person"
 
 
+def _skew(m: Moment) -> Answer:
+    event = m.event
+    apart = abs(event.ts - event.occurred) if event.occurred is not None else 0.0
+    if apart < m.policy.settings.skew_seconds:
+        return None
+    return 0.15, f"the issuer's clock and the broker's differ by {int(apart)} s"
+
+
 def _grant(m: Moment) -> Answer:
     if m.facts.new_grant < 1.0 or m.event.grant is None or m.subject.n < m.policy.settings.learned:
         return None
@@ -54,5 +62,7 @@ DETECTIONS = (
     Detection("dormant_account", "T1078", "30 to 90 days", SIGN_IN,
               "Is the person back, or should the account be closed?", _dormant),
     Detection("tool_user_agent", "T1078", "Sigma", SUCCESS, "Which script, who runs it?", _tool),
+    Detection("clock_skew", "T1070.006", "own setting", (*SUCCESS, o.LOGIN_FAILURE),
+              "Late delivery, a wrong clock, or an event dated back to hide?", _skew),
     Detection("grant_first_use", "T1528", "Panther", (o.TOKEN_ISSUE,), "Who asked for it?", _grant),
 )  # fmt: skip

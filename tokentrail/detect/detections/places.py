@@ -11,9 +11,38 @@ SIGN_IN = (o.LOGIN_SUCCESS, o.MFA_SUCCESS, o.TOKEN_ISSUE, o.TOKEN_REFRESH, o.TOK
 HOSTING = frozenset(
     str(number)
     for number in (
-        16509, 14618, 8987, 15169, 396982, 8075, 16276, 14061, 24940, 213230, 63949, 20473, 9009, 51167, 60781,
-        28753, 12876, 31898, 45102, 37963, 36352, 53667, 62240, 212238, 60068, 136787, 202425, 209103, 49981,
-        42831, 198605, 44477,
+        16509,
+        14618,
+        8987,
+        15169,
+        396982,
+        8075,
+        16276,
+        14061,
+        24940,
+        213230,
+        63949,
+        20473,
+        9009,
+        51167,
+        60781,
+        28753,
+        12876,
+        31898,
+        45102,
+        37963,
+        36352,
+        53667,
+        62240,
+        212238,
+        60068,
+        136787,
+        202425,
+        209103,
+        49981,
+        42831,
+        198605,
+        44477,
     )
 )  # AWS, Google, Azure, OVH, DigitalOcean, Hetzner, Linode, Vultr, M247, Contabo, Leaseweb, Scaleway, …
 
@@ -32,6 +61,8 @@ def _travel(m: Moment) -> Answer:
     if facts.new_device == 0.0 and m.context.device >= 0:
         return 0.1, words + ", on the subject's own device"
     strange = facts.unfamiliar
+    if m.subject.n == 0 and all(p.context.agent != m.context.agent for p in m.subject.pending):
+        strange = 0.85  # nothing is habit yet, but the last place was on another machine
     return 0.15 + 0.6 * strange * strange, words
 
 

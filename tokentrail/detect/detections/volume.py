@@ -27,6 +27,8 @@ def _strange(m: Moment) -> bool:
 def _brute(m: Moment) -> Answer:
     facts, s = m.facts, m.policy.settings
     if not _strange(m):
+        if facts.fails_1h >= 2 * s.brute_tries:  # more than anybody forgets a password
+            return 0.5, f"{int(facts.fails_1h) + 1} failures in an hour, from the subject's own place"
         return None
     tries = (facts.fails_1h if facts.history == 0.0 else facts.foreign_1h) + facts.unfamiliar
     if tries >= s.brute_tries or (tries >= s.brute_fast_tries and facts.fail_ips >= s.brute_addresses):

@@ -20,8 +20,7 @@ PHONES = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS {i} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{s}"
     " Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Linux; Android 14; {m}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0"
-    " Mobile Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 14; {m}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Mobile Safari/537.36",
 )
 TOOLS = ("python-requests/2.32.3", "curl/8.5.0", "Go-http-client/2.0", "okhttp/4.12.0", "axios/1.7.2",
          "Apache-HttpClient/4.5.14 (Java/17.0.9)", "aws-sdk-go/1.44", "hydra/9.5")  # fmt: skip

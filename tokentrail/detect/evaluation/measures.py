@@ -16,9 +16,7 @@ VOLUMETRIC = frozenset(
         "device_rotation", "slow_spray", "nat_spray",
     )
 )  # fmt: skip
-CERTAIN = frozenset(
-    ("refresh_token_replay", "use_after_revoke", "forged_token", "overlong_token", "scope_widening")
-)
+CERTAIN = frozenset(("refresh_token_replay", "use_after_revoke", "forged_token", "overlong_token", "scope_widening"))
 
 
 @dataclass(slots=True)

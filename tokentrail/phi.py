@@ -17,7 +17,9 @@ _SHAPES: dict[str, re.Pattern[str]] = {
     "email": re.compile(r"[^\s@<>()\[\]\";,]{1,64}@[^\s@<>()\[\]\";,]{1,255}\.[A-Za-z]{2,24}"),
     "ssn": re.compile(r"(?<!\d)\d{3}[- ]\d{2}[- ]\d{4}(?!\d)"),
     "phone": re.compile(r"(?<![\d.])(?:\+?\d{1,3}[ .-]?)?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\d.])"),
-    "record_number": re.compile(r"(?i)\b(?:mrn|pat(?:ient)?|rec(?:ord)?|case|member)[ _#:.-]{0,3}\d{4,12}\b"),
+    "record_number": re.compile(
+        r"(?i)(?<![a-z])(?:mrn|pat(?:ient)?|rec(?:ord)?|case|member)[ _#:.-]{0,3}\d{4,12}(?!\d)"
+    ),
     "date": re.compile(
         r"(?<!\d)(?:(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
         r"|(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.](?:19|20)\d\d)(?!\d)"

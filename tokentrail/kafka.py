@@ -77,6 +77,17 @@ def admin(settings: Settings) -> AdminClient:
     return AdminClient(_config(settings, {}))
 
 
+def answers(settings: Settings) -> None:
+    """Raise NotConnected unless a broker answers within five seconds."""
+    try:
+        admin(settings).list_topics(timeout=5)
+    except KafkaException:
+        raise NotConnected(
+            f"Kafka at {settings.require('kafka_bootstrap')} does not answer: "
+            "check TOKENTRAIL_KAFKA_BOOTSTRAP or run `tokentrail up`"
+        ) from None
+
+
 def ensure_topics(settings: Settings, *, partitions: int = PARTITIONS, replication: int = -1) -> list[str]:
     """Create the contract's topics where they are missing; returns the names created. Safe to repeat."""
     client = admin(settings)

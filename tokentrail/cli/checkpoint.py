@@ -80,9 +80,12 @@ def checkpointer(
     from prometheus_client import start_http_server
 
     from consumers.checkpointer import run
-    from tokentrail.cli.process import prepare
+    from tokentrail.cli.process import await_servers, prepare
 
     stop = prepare()
     if metrics_port is not None:
         start_http_server(metrics_port, addr="127.0.0.1")
-    run(load_settings(), stop)
+    settings = load_settings()
+    await_servers(settings, stop, "checkpointer", kafka=False)
+    if not stop.is_set():
+        run(settings, stop)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tokentrail.cli.process import prepare
+from tokentrail.cli.process import await_servers, prepare
 from tokentrail.config import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def issuer(
 
     stop = prepare()
     settings = load_settings()
+    await_servers(settings, stop, "issuer")
     tls = tls_from_environment()
     listener = listen(host, port)
     address = url_of(listener, tls)

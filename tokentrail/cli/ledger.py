@@ -24,9 +24,12 @@ def ledger_writer() -> None:
     Example: tokentrail up && tokentrail migrate && tokentrail ledger-writer
     """
     from consumers.ledger_writer import run
-    from tokentrail.cli.process import prepare
+    from tokentrail.cli.process import await_servers, prepare
 
-    run(load_settings(), prepare())
+    settings, stop = load_settings(), prepare()
+    await_servers(settings, stop, "writer")
+    if not stop.is_set():
+        run(settings, stop)
 
 
 def search(

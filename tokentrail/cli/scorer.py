@@ -27,9 +27,12 @@ def scorer(
     from dataclasses import replace
 
     from consumers.anomaly_scorer import run
-    from tokentrail.cli.process import prepare
+    from tokentrail.cli.process import await_servers, prepare
     from tokentrail.detect.policy import load
 
     stop = prepare()
     chosen = load(policy)
-    run(load_settings(), stop, replace(chosen, shadow=True) if shadow else chosen)
+    settings = load_settings()
+    await_servers(settings, stop, "scorer")
+    if not stop.is_set():
+        run(settings, stop, replace(chosen, shadow=True) if shadow else chosen)

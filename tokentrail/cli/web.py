@@ -25,12 +25,13 @@ def web(
     """
     from consumers import scorer_queue
     from tokentrail import devservices
-    from tokentrail.cli.process import prepare
+    from tokentrail.cli.process import await_servers, prepare
     from tokentrail.http_server import listen, serve, url_of
     from tokentrail.web import Web, build, load_web_settings
 
     settings, own = load_settings(), load_web_settings()
     stop = prepare()
+    await_servers(settings, stop, "reader")
     state = Web(settings, own, scorer_queue)
     listener = listen(host, port)
     devservices.announce(settings, web_url=url_of(listener))

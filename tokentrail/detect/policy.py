@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,44 +68,40 @@ class Policy:
         return "low" if score >= self.low else "none"
 
 
-SETS = ("automatic", "protected", "quiet_clients", "bad_addresses")
-
-
-def parse(document: Any) -> Policy:  # noqa: PLR0912 - one branch for each kind of field
+def parse(document: Any) -> Policy:
     """A policy from a decoded JSON document. Raises ConfigError naming the field that is wrong."""
     if not isinstance(document, dict):
         raise ConfigError("the policy must be a JSON object")
     known = {f.name for f in fields(Policy)}
-    values: dict[str, Any] = {}
-    for key, value in document.items():
-        if key not in known:
-            continue
-        if key == "issuers":
-            values[key] = _issuers(value)
-        elif key == "settings":
-            values[key] = _settings(value)
-        elif key in SETS:
-            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                raise ConfigError(f"policy field {key} must be a list of texts")
-            values[key] = frozenset(value)
-        elif key == "client_alert_at":
-            values[key] = _thresholds(value)
-        elif key == "maintenance":
-            values[key] = _windows(value)
-        elif key in ("shadow",):
-            if not isinstance(value, bool):
-                raise ConfigError(f"policy field {key} must be true or false")
-            values[key] = value
-        elif key == "name":
-            values[key] = str(value)
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"policy field {key} must be a number")
-        else:
-            values[key] = value
-    return Policy(**values)
+    return Policy(**{key: _value(key, value) for key, value in document.items() if key in known})
 
 
-def _issuers(value: Any) -> dict[str, frozenset[str]]:
+def _value(key: str, value: Any) -> Any:
+    reader = _READERS.get(key)
+    if reader is not None:
+        return reader(key, value)
+    if not _is_number(value):
+        raise ConfigError(f"policy field {key} must be a number")
+    return value
+
+
+def _texts(key: str, value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ConfigError(f"policy field {key} must be a list of texts")
+    return frozenset(value)
+
+
+def _switch(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"policy field {key} must be true or false")
+    return value
+
+
+def _name(_key: str, value: Any) -> str:
+    return str(value)
+
+
+def _issuers(_key: str, value: Any) -> dict[str, frozenset[str]]:
     if not isinstance(value, dict):
         raise ConfigError('policy field issuers must be an object {"ISSUER": {"kids": ["KEY ID"]}}')
     found = {}
@@ -116,13 +113,13 @@ def _issuers(value: Any) -> dict[str, frozenset[str]]:
     return found
 
 
-def _thresholds(value: Any) -> dict[str, float]:
+def _thresholds(_key: str, value: Any) -> dict[str, float]:
     if not isinstance(value, dict) or not all(_is_number(v) for v in value.values()):
         raise ConfigError('policy field client_alert_at must be an object {"CLIENT": 0.6}')
     return {str(k): float(v) for k, v in value.items()}
 
 
-def _windows(value: Any) -> tuple[tuple[float, float], ...]:
+def _windows(_key: str, value: Any) -> tuple[tuple[float, float], ...]:
     if not isinstance(value, list) or not all(isinstance(w, list) and len(w) == 2 for w in value):
         raise ConfigError("policy field maintenance must be a list of [from, to] in unix seconds")
     if not all(_is_number(x) for window in value for x in window):
@@ -134,7 +131,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _settings(value: Any) -> Settings:
+def _settings(_key: str, value: Any) -> Settings:
     if not isinstance(value, dict):
         raise ConfigError("policy field settings must be an object")
     known = {f.name for f in fields(Settings)}
@@ -145,6 +142,17 @@ def _settings(value: Any) -> Settings:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise ConfigError(f"policy setting {key} must be a number")
     return replace(DEFAULTS, **value)
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "issuers": _issuers,
+    "settings": _settings,
+    "client_alert_at": _thresholds,
+    "maintenance": _windows,
+    "shadow": _switch,
+    "name": _name,
+    **dict.fromkeys(("automatic", "protected", "quiet_clients", "bad_addresses"), _texts),
+}
 
 
 def load(path: Path | None) -> Policy:

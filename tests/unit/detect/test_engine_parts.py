@@ -230,7 +230,8 @@ def test_policy_files_are_checked(tmp_path: Path) -> None:
     assert contract.issuers == {"i": frozenset(("k",))}
     assert contract.max_lifetime_seconds == 600
     for wrong in ([], {"issuers": []}, {"max_lifetime_seconds": "x"}, {"settings": {"nope": 1}}, {"protected": "a"},
-                  {"shadow": 1}, {"settings": {"brute_tries": True}}, {"maintenance": [[1]]},
+                  {"shadow": 1}, {"settings": {"brute_tries": True}},
+                  {"maintenance": [[1]]},
                   {"client_alert_at": {"a": "b"}}):  # fmt: skip
         with pytest.raises(ConfigError):
             parse(wrong)

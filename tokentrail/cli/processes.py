@@ -20,20 +20,22 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One process of the stack. `port_of` names the port it listens on; one that reads streams ends last."""
+    """One process of the stack. `port_of` names the port it listens on; `ends` is its turn to be ended."""
 
     command: str
     port_of: str | None = None
-    reads: bool = False
+    ends: int = 0
 
 
-# In the order they are started; a command that this version does not have is left out.
+# In the order they are started; a command that this version does not have is left out. They end in another
+# order: a resource server's last counts may still make the scorer command and the issuer obey, and the ledger
+# writer hears everybody out.
 KINDS = (
-    Kind("ledger-writer", reads=True),
-    Kind("scorer", reads=True),
-    Kind("issuer", "issuer"),
+    Kind("ledger-writer", ends=3),
+    Kind("scorer", ends=1),
+    Kind("issuer", "issuer", ends=2),
     Kind("resource-server", "resource-server"),
-    Kind("checkpointer", reads=True),
+    Kind("checkpointer", ends=3),
     Kind("web", "web"),
 )
 
@@ -70,7 +72,7 @@ class Stack:
             self._forget_sealed_state()
         more = options or {}
         children = [
-            Child(kind.command, _arguments(chosen.get(kind.command)) + more.get(kind.command, ()), kind.reads)
+            Child(kind.command, _arguments(chosen.get(kind.command)) + more.get(kind.command, ()), kind.ends)
             for kind in kinds
         ]
         self._supervisor.start(children, self.environment)

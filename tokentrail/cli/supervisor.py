@@ -16,6 +16,7 @@ LONGEST_PAUSE = 30.0
 STEADY = 60.0  # seconds a child must live for its pauses to begin anew
 LOOK_EVERY = 0.2
 END_WITHIN = 12.0
+LAST_WORDS = 0.7  # what the first to end publish is read, commanded and obeyed in this time
 
 # A child asks the kernel to be ended with its parent (prctl PR_SET_PDEATHSIG), so that a killed stack leaves
 # no orphans behind; where there is no prctl it goes without.
@@ -37,7 +38,7 @@ class Child:
 
     name: str
     arguments: tuple[str, ...] = ()
-    ends_last: bool = False  # it reads what the others publish when they end
+    ends: int = 0  # turn in which it is ended: those that listen to others come after them
 
 
 @dataclass(slots=True)
@@ -75,12 +76,15 @@ class Supervisor:
         self._watcher.start()
 
     def stop(self) -> None:
-        """SIGTERM, first to those that publish, then to those that read; SIGKILL after 12 seconds each."""
+        """SIGTERM to each turn, with a moment to hear its last words; SIGKILL to what goes on after 12 seconds."""
         self._stopping.set()
         if self._watcher.is_alive():
             self._watcher.join()
-        for last in (False, True):
-            self._end([entry for entry in self._running if entry.child.ends_last is last])
+        turns = sorted({entry.child.ends for entry in self._running})
+        for turn in turns:
+            self._end([entry for entry in self._running if entry.child.ends == turn])
+            if turn == 0 and len(turns) > 1:
+                time.sleep(LAST_WORDS)
 
     def _end(self, entries: Sequence[_Running]) -> None:
         alive = [entry for entry in entries if entry.process.poll() is None]

@@ -49,7 +49,7 @@ def test_stop_ends_readers_last_and_leaves_nobody(tmp_path: Path) -> None:
     said = "trap 'echo {0} >> " + str(log) + "; exit' TERM; echo {0} is up >> " + str(log)
     script = said + "; while :; do sleep 0.05; done"
     supervisor = Supervisor(lambda _name: tmp_path / "other", lambda _line: None, SHELL)
-    readers, writers = Child(script.format("reader"), (), True), Child(script.format("writer"))
+    readers, writers = Child(script.format("reader"), (), 1), Child(script.format("writer"))
     supervisor.start([readers, writers], {})
     assert _until(lambda: log.exists() and log.read_text().count("is up") == 2)
     pids = supervisor.pids().values()

@@ -8,7 +8,7 @@ import time
 from producers.commander import Commander
 from producers.simulator.live.cast import Cast
 from producers.simulator.live.player import Player
-from tokentrail.cli.demo import trial
+from tokentrail.cli.demo import outcomes, trial
 from tokentrail.cli.demo.books import Books, Range
 from tokentrail.cli.demo.figures import Figures
 from tokentrail.cli.demo.observer import Observer
@@ -99,7 +99,7 @@ async def measure(
     figures.alerts = dict(seen.detections)
     figures.commands, figures.acknowledged = len(seen.commands), len(seen.revoked.keys() & seen.commands.keys())
     figures.enforced_ms = seen.enforced_ms()
-    _outcomes(figures, player, cast, observer)
+    outcomes.judge(figures, player, cast, observer.seen)
     if seen.unreadable:
         figures.notes.append(f"{seen.unreadable} records could not be read")
     if score.failures:
@@ -107,23 +107,6 @@ async def measure(
         figures.notes.append(f"requests that failed: {worst}")
     if score.late > 1:
         figures.notes.append(f"this machine was busy: people acted up to {score.late:.1f} s late")
-
-
-def _outcomes(figures: Figures, player: Player, cast: Cast, observer: Observer) -> None:
-    """What became of each incident, and who was disturbed though nobody attacked them."""
-    actors = {login.subject: actor for actor, login in cast.logins.items()}
-    actors |= {client_id: name for name, client_id in cast.clients.items()}
-    revoked = {actors.get(command.subject or "") for command in observer.seen.commands.values()}
-    alerted = {actors.get(alert.subject or "") for alert in observer.seen.alerts}
-    victims: set[str] = set()
-    for incident, attack in player.score.begun.items():
-        touched = {a.actor for a in player.plan.actions if a.incident == incident}
-        victims |= touched
-        found = "revoked" if touched & revoked else "alerted" if touched & alerted else "not seen"
-        better = {"revoked": 2, "alerted": 1, "not seen": 0}
-        if better[found] >= better[figures.incidents.get(attack, "not seen")]:
-            figures.incidents[attack] = found
-    figures.disturbed = len({actor for actor in revoked if actor} - victims)
 
 
 def prove(figures: Figures, settings: Settings, from_index: int) -> None:

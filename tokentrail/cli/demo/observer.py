@@ -25,6 +25,7 @@ class Alert:
 
     at: float
     subject: str | None
+    ip: str | None
     severity: str
     detections: tuple[str, ...]
     reasons: tuple[str, ...]
@@ -82,7 +83,7 @@ class Observer:
 
     def __init__(self, settings: Settings, codec: Codec) -> None:
         self.seen = Seen()
-        self._codec = codec
+        self._codec, self._issuer = codec, settings.issuer  # a command to an issuer of an earlier run is not ours
         self._admin = kafka.admin(settings)
         self._consumer = kafka.consumer(settings, f"tokentrail.demo.{events.uuid7()}")
         self.start_at = self.ends()
@@ -140,7 +141,7 @@ class Observer:
         if type_ == events.ANOMALY_DETECTED:
             seen.detections.update(event["detections"])
             seen.alerts.append(_alert(event))
-        elif type_ == events.REVOKE_TOKEN:
+        elif type_ == events.REVOKE_TOKEN and event["audience"] == self._issuer:
             whose = event["subject"] or event["client_id"]
             seen.commands[event["event_id"]] = Command(event["trigger_occurred_at"], whose)
         elif type_ == events.TOKEN_REVOKED and event["caused_by"]:
@@ -153,7 +154,8 @@ class Observer:
 def _alert(event: dict[str, Any]) -> Alert:
     return Alert(
         time.time(),
-        event["subject"],
+        event["subject"] or event["client_id"],
+        (event["source"] or {}).get("ip"),
         event["severity"],
         tuple(event["detections"]),
         tuple(event["reasons"]),

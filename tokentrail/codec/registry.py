@@ -88,7 +88,7 @@ class Registry:
 @retry(
     retry=retry_if_exception_type((httpx.HTTPError, OSError)),
     wait=wait_exponential_jitter(multiplier=0.1, max=3),
-    stop=stop_after_delay(20),
+    stop=stop_after_delay(6),
     reraise=True,
 )
 def _patiently(call: Any) -> Any:

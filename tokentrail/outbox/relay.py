@@ -24,12 +24,14 @@ from tokentrail.errors import NotConnected
 from tokentrail.kafka import producer
 from tokentrail.outbox.numbering import Row, number
 from tokentrail.outbox.statement import Signer, state_due
+from tokentrail.watchdog import Watchdog
 
 log = structlog.get_logger()
 
 BATCH = 2000
 POLL_SECONDS = 0.05
 DELIVERY_SECONDS = 300.0
+HANG_SECONDS = 10.0
 RETRYABLE = (psycopg.Error, KafkaException, NotConnected)
 
 
@@ -54,6 +56,7 @@ class Relay:
         self._codec = codec
         self._issuer = issuer
         self._signer = signer
+        self._watchdog = Watchdog(HANG_SECONDS)
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"relay {schema}", daemon=True)
@@ -71,6 +74,7 @@ class Relay:
         self._stop.set()
         self._wake.set()
         self._thread.join(timeout)
+        self._watchdog.close()
 
     def _run(self) -> None:
         for attempt in Retrying(
@@ -117,17 +121,18 @@ class Relay:
 
     def _round(self, conn: Connection, client: Producer) -> bool:
         """1 state what is due, 2 number and encode, 3 produce, 4 wait for the acks, 5 delete."""
-        with conn.transaction():
+        with self._watchdog.guard(), conn.transaction():
             if self._signer is not None:
                 state_due(conn, self._schema, self._issuer, self._stream, self._signer)
             rows = number(conn, self._schema, self._issuer, self._stream, self._codec, BATCH)
         if not rows:
             return False
         self._publish(client, rows)
-        conn.execute(
-            sql.SQL("delete from {} where id = any(%s)").format(sql.Identifier(self._schema, "outbox")),
-            ([row.id for row in rows],),
-        )
+        with self._watchdog.guard():
+            conn.execute(
+                sql.SQL("delete from {} where id = any(%s)").format(sql.Identifier(self._schema, "outbox")),
+                ([row.id for row in rows],),
+            )
         return True
 
     def _publish(self, client: Producer, rows: list[Row]) -> None:

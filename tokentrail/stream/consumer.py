@@ -26,7 +26,7 @@ from tokentrail.kafka import admin, consumer, topic_ids
 from tokentrail.stream.position import Claim, Fenced, Positions
 from tokentrail.stream.record import Record
 from tokentrail.stream.sink import Sink
-from tokentrail.stream.watchdog import Watchdog
+from tokentrail.watchdog import Watchdog
 
 log = structlog.get_logger()
 
@@ -144,7 +144,9 @@ class FencedConsumer:
             for message in fresh:
                 self._commit(self._prepare_carefully(message), _spans([message]))
         else:
-            self._commit(self._sink.prepare(fresh), spans)
+            with self._watchdog.guard():  # a sink may ask its database for what it needs to prepare
+                prepared = self._sink.prepare(fresh)
+            self._commit(prepared, spans)
 
     def _poll(self) -> list[Record]:
         assert self._consumer is not None  # noqa: S101

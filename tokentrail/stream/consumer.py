@@ -26,6 +26,7 @@ from tokentrail.kafka import admin, consumer, topic_ids
 from tokentrail.stream.position import Claim, Fenced, Positions
 from tokentrail.stream.record import Record
 from tokentrail.stream.sink import Sink
+from tokentrail.stream.spans import Partition, holes_in, key_of, spans_of
 from tokentrail.watchdog import Watchdog
 
 log = structlog.get_logger()
@@ -35,8 +36,6 @@ CAREFUL_AFTER_STALLS = 3
 POISON_ATTEMPTS = 3
 POLL_SECONDS = 0.2
 ROLES: dict[str, Role] = {"ledger": "writer", "issuer": "issuer", "scorer": "scorer"}
-
-Partition = tuple[str, int]
 
 
 class FencedConsumer:
@@ -139,10 +138,10 @@ class FencedConsumer:
             if not messages:
                 self._sink.idle()
             return
-        spans = _spans(fresh)
+        spans = spans_of(fresh)
         if any(self._claims[key].stalls >= CAREFUL_AFTER_STALLS for key in spans):
             for message in fresh:
-                self._commit(self._prepare_carefully(message), _spans([message]))
+                self._commit(self._prepare_carefully(message), spans_of([message]))
         else:
             with self._watchdog.guard():  # a sink may ask its database for what it needs to prepare
                 prepared = self._sink.prepare(fresh)
@@ -166,7 +165,7 @@ class FencedConsumer:
             if error is not None:
                 self._on_error(message, error)
                 continue
-            position = self._next.get(_key(message))
+            position = self._next.get(key_of(message))
             if position is None:
                 continue
             (fresh if message.offset() >= position else replayed).append(message)
@@ -183,7 +182,7 @@ class FencedConsumer:
         """Handle a record that may be ending the process: count the attempt durably before it is touched."""
         assert self._conn is not None  # noqa: S101
         with self._conn.transaction():
-            attempts = self._positions.attempt(self._conn, self._claims[_key(message)], message.offset())
+            attempts = self._positions.attempt(self._conn, self._claims[key_of(message)], message.offset())
         if attempts >= POISON_ATTEMPTS:
             log.error(
                 "record set aside after repeated crashes",
@@ -202,7 +201,7 @@ class FencedConsumer:
                 self._positions.hold(conn, self._claims[key], self._next[key])
             self._sink.write(conn, prepared)
             for key, offsets in spans.items():
-                for first, last in _holes(self._next[key], offsets):
+                for first, last in holes_in(self._next[key], offsets):
                     self._sink.skipped(conn, *key, first, last)
                 self._positions.move(conn, self._claims[key], offsets[-1] + 1)
         for key, offsets in spans.items():
@@ -260,33 +259,6 @@ class FencedConsumer:
         self._next.pop((claim.topic, claim.partition), None)
         self._consumer.pause([TopicPartition(claim.topic, claim.partition, OFFSET_INVALID)])
         log.error("partition halted", topic=claim.topic, partition=claim.partition, reason=reason)
-
-
-def _key(message: Record) -> Partition:
-    return message.topic(), message.partition()
-
-
-def _spans(messages: list[Record]) -> dict[Partition, list[int]]:
-    spans: dict[Partition, list[int]] = {}
-    for message in messages:
-        key = message.topic(), message.partition()
-        offsets = spans.get(key)
-        if offsets is None:
-            offsets = spans[key] = []
-        offsets.append(message.offset())
-    return spans
-
-
-def _holes(start: int, offsets: list[int]) -> list[tuple[int, int]]:
-    """Ranges of offsets between `start` and the last of `offsets` at which no record came."""
-    if offsets[-1] - start + 1 == len(offsets):
-        return []
-    holes, expected = [], start
-    for offset in offsets:
-        if offset > expected:
-            holes.append((expected, offset - 1))
-        expected = offset + 1
-    return holes
 
 
 def _one_line(error: BaseException) -> str:

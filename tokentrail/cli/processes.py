@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from consumers import scorer_state
 from tokentrail import devservices
+from tokentrail.cli.stack import ISSUER_PORT, WEB_PORT
 from tokentrail.cli.supervisor import Child, Supervisor
 from tokentrail.config import PREFIX, SERVERS, Settings
 from tokentrail.db import connect
@@ -53,8 +54,8 @@ class Stack:
     def start(
         self,
         *,
-        issuer_port: int = 0,
-        web_port: int = 0,
+        issuer_port: int = ISSUER_PORT,
+        web_port: int = WEB_PORT,
         extra: Mapping[str, str] | None = None,
         options: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:

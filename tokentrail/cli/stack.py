@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import typer
 
+# An issuer is known by its URL, and its sequence of events goes on from run to run: the port should stay too.
+ISSUER_PORT = 8700
+WEB_PORT = 8780
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -11,8 +15,8 @@ def register(app: typer.Typer) -> None:
 
 
 def stack(
-    issuer_port: int = typer.Option(8700, min=0, max=65535, help="Port of the issuer; another if it is taken."),
-    web_port: int = typer.Option(8780, min=0, max=65535, help="Port of the web pages; another if it is taken."),
+    issuer_port: int = typer.Option(ISSUER_PORT, min=0, max=65535, help="Port of the issuer; another if it is taken."),
+    web_port: int = typer.Option(WEB_PORT, min=0, max=65535, help="Port of the web pages; another if it is taken."),
 ) -> None:
     """Run the issuer, ledger writer, scorer, checkpointer and web pages together until SIGTERM.
 

@@ -123,7 +123,10 @@ class Bodies:
             self._statements.own(leaf.type or "", body)
             return
         schema = self._schemas.get(leaf.schema_id or 0)
-        if schema is None or leaf.type == "Unreadable":
+        if leaf.type == "Unreadable":
+            return
+        if schema is None:  # said under a key that is not here; the bytes still count in a statement
+            self._statements.see(row.index, leaf, body, None)
             return
         try:
             event = cast("dict[str, Any]", schemaless_reader(BytesIO(body[5:]), schema, None))

@@ -5,6 +5,7 @@ Addresses are from space that belongs to nobody: IPv4 240.0.0.0/4 (RFC 1112, res
 2001:db8::/32 (RFC 3849).
 """
 
+import ipaddress
 import random
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,7 +40,7 @@ class Network:
         """One of the network's addresses; `hosts` 1 means always the same one."""
         host = rng.randrange(self.hosts)
         if ":" in self.prefix:
-            return f"{self.prefix}{host + 0x10:x}"
+            return str(ipaddress.IPv6Address(f"{self.prefix}{host + 0x10:x}"))  # as servers write it, RFC 5952
         return f"{self.prefix}{host % 250 + 2}"
 
 

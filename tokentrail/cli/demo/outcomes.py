@@ -25,7 +25,7 @@ class Trace:
 def judge(figures: Figures, player: Player, cast: Cast, seen: Seen) -> None:
     """Fills in the best outcome of each attack type, and how many people were revoked whom nobody attacked."""
     names = {login.subject: actor for actor, login in cast.logins.items()}
-    names |= {client_id: name for name, client_id in cast.clients.items()}
+    names |= {cast.clients[service]: service for service in cast.basic}
     traces = _traces(player)
     touched_by: dict[str, int] = defaultdict(int)
     for trace in traces:

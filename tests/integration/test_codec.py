@@ -24,7 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def client(schemas: str) -> Iterator[SchemaRegistryClient]:
     """confluent-kafka's registry client, which leaves its connections to whoever made it."""
-    with SchemaRegistryClient({"url": schemas}) as made:
+    with SchemaRegistryClient({"url": schemas, "timeout": 10}) as made:
         yield made
 
 

@@ -35,7 +35,7 @@ class Registry:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = SchemaRegistryClient({"url": url, "max.retries": 0})
+        self._client = SchemaRegistryClient({"url": url, "max.retries": 0, "timeout": 3})
         weakref.finalize(self, self._client.close)
         self._ids: dict[tuple[str, str], int] = {}
         self._writers: dict[int, tuple[str, Any, str]] = {}
@@ -101,7 +101,7 @@ def register_schemas(url: str) -> int:
     Compatibility is set for each subject, so that a later version must read and be read by all before it.
     """
     count = 0
-    with SchemaRegistryClient({"url": url}) as client:
+    with SchemaRegistryClient({"url": url, "timeout": 10}) as client:
         for topic, records in TOPIC_TYPES.items():
             for record in records:
                 subject = subject_name(topic, record)
